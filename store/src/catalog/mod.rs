@@ -1,0 +1,1 @@
+//! The catalog: users, applications, recordings, tickets (SQLite).
