@@ -1,0 +1,1 @@
+//! What a datagram means: export packets to rows of a flow batch.

@@ -1,0 +1,1 @@
+//! UDP sockets: receive, stamp, hand on.
