@@ -1,9 +1,41 @@
 //! The filter language, as people of this field write it: `app "orders" and src net 10.4.0.0/16 and dst port 5432`.
 //!
 //! One grammar for the command line, the API and the search box. [`Filter::parse`] gives a tree; what a tree means is
-//! up to the reader: the store makes SQL of it.
+//! up to the reader: the store makes SQL of it, and [`Expr::matches`] holds it against a row of a batch. Both see absent
+//! fields as SQL does: a condition on one is *unknown*, so is its `not`, and unknown does not match.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `lexer` | text → tokens |
+//! | `words` | the vocabulary, one table |
+//! | `parser`, `condition`, `value` | tokens → tree |
+//! | `print` | tree → canonical text |
+//! | `complete` | what could stand at the cursor |
+//! | `evaluate` | tree × row → matches or not |
+
+mod complete;
+mod condition;
+mod lexer;
+mod parser;
+mod print;
+mod value;
+mod words;
+
+use std::fmt;
+use std::str::FromStr;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use complete::{Completion, Wanted, What, complete};
+
+/// Octets of the longest text that is read.
+pub const OCTETS_MAX: usize = 16 * 1024;
+/// How deep `(` and `not` may stand in each other.
+pub const DEPTH_MAX: usize = 64;
+/// How many conditions a filter may have; lists (`ip in […]`) count once. With [`DEPTH_MAX`] it bounds the depth of the
+/// tree, so that its readers can recurse.
+pub const CONDITIONS_MAX: usize = 512;
 
 /// A parsed filter.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +55,7 @@ pub enum Expr {
 /// Which end of a flow a condition is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// Source or destination.
+    /// Source or destination. With `!=`: neither of them, as `port != 80` means `not port 80`.
     Either,
     /// `src`.
     Source,
@@ -70,7 +102,7 @@ pub enum Number {
     Octets,
     /// `packets`: both directions of the record, as exported.
     Packets,
-    /// `duration`: seconds between first and last packet (values may carry `ms`, `s`, `m`, `h`).
+    /// `duration`: whole milliseconds between first and last packet. Written in seconds, or with `ms`, `s`, `m`, `h`.
     DurationMs,
     /// `tos`.
     Tos,
@@ -107,7 +139,8 @@ pub enum Condition {
     Site(Side, String),
     /// `exporter core-1`, `exporter 10.0.0.1`, `exporter 10.0.0.0/8`: name or address.
     Exporter(NameOrNet),
-    /// `ip 10.0.0.1`, `host …`, `src ip …`, `net 10.0.0.0/8`, `client net …`.
+    /// `ip 10.0.0.1`, `host …`, `src ip …`, `net 10.0.0.0/8`, `client net …`. Networks have no bits past their length,
+    /// and mapped IPv4 is IPv4.
     Address(Side, IpNet),
     /// `ip in [10.0.0.1, 10.2.0.0/16]`.
     AddressIn(Side, Vec<IpNet>),
@@ -115,7 +148,7 @@ pub enum Condition {
     Port(Side, Comparison, u16),
     /// `port in [80, 443, 8000-8099]`.
     PortIn(Side, Vec<(u16, u16)>),
-    /// `proto tcp`, `proto 6`, `tcp`.
+    /// `proto tcp`, `proto 6`, `tcp`. `tcp port 80` is this and a port.
     Protocol(u8),
     /// `flags S`, `flags SA`, `flags 0x12`: all of these are set; and none of the second (`flags S/SA` as in pf).
     TcpFlags {
@@ -132,7 +165,8 @@ pub enum Condition {
     NextHop(IpNet),
     /// `mac 02:00:5e:10:00:01`.
     Mac(Side, u64),
-    /// `icmp type 8`, `icmp type 3 code 1`.
+    /// `icmp-type 8`, `icmp-type 3 code 1`, of ICMP or ICMPv6. `icmp type 8` and `icmp6 type 128` are this and the
+    /// protocol.
     Icmp {
         /// ICMP type.
         kind: u8,
@@ -174,7 +208,7 @@ pub struct Filter {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("column {column}: {message}")]
 pub struct FilterError {
-    /// Column of the first character that is wrong, from 1.
+    /// Column of the first character that is wrong, in characters from 1; one past the last if something is missing.
     pub column: usize,
     /// What is wrong and what could stand there.
     pub message: String,
@@ -189,14 +223,43 @@ impl Filter {
         }
     }
 
-    /// Reads a filter.
+    /// Reads a filter. Empty text matches everything.
     ///
     /// # Errors
     ///
-    /// [`FilterError`] with the column; show it under the text.
+    /// [`FilterError`] with the column; show it under the text. Also for a text longer than [`OCTETS_MAX`], deeper than
+    /// [`DEPTH_MAX`] or of more conditions than [`CONDITIONS_MAX`].
     pub fn parse(text: &str) -> Result<Self, FilterError> {
-        let _ = text;
-        Ok(Self::any())
+        if text.len() > OCTETS_MAX {
+            return Err(FilterError {
+                column: 1,
+                message: format!("too long: a filter has at most {OCTETS_MAX} octets"),
+            });
+        }
+        let tokens = lexer::tokens(text)?;
+        Ok(Self {
+            text: text.to_owned(),
+            expr: parser::Parser::new(&tokens).filter()?,
+        })
+    }
+
+    /// Flows that both filters match. The text is of both, in parentheses; it may be longer than one that can be parsed.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self.expr, other.expr) {
+            (Expr::Any, expr) => Self {
+                text: other.text,
+                expr,
+            },
+            (expr, Expr::Any) => Self {
+                text: self.text,
+                expr,
+            },
+            (left, right) => Self {
+                text: format!("({}) and ({})", self.text, other.text),
+                expr: Expr::And(Box::new(left), Box::new(right)),
+            },
+        }
     }
 
     /// The text that it was read from.
@@ -207,5 +270,53 @@ impl Filter {
     /// Its tree.
     pub fn expr(&self) -> &Expr {
         &self.expr
+    }
+
+    /// Whether it matches everything.
+    pub fn is_any(&self) -> bool {
+        self.expr == Expr::Any
+    }
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self::any()
+    }
+}
+
+/// The canonical text of a tree is its filter's text.
+impl From<Expr> for Filter {
+    fn from(expr: Expr) -> Self {
+        Self {
+            text: expr.to_string(),
+            expr,
+        }
+    }
+}
+
+impl FromStr for Filter {
+    type Err = FilterError;
+    fn from_str(text: &str) -> Result<Self, FilterError> {
+        Self::parse(text)
+    }
+}
+
+/// The text that it was read from.
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Serialize for Filter {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Filter {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }
