@@ -13,8 +13,9 @@
 //! | `complete` | what could stand at the cursor |
 //! | `evaluate` | tree × row → matches or not |
 
-mod complete;
+pub mod complete;
 mod condition;
+mod evaluate;
 mod lexer;
 mod parser;
 mod print;

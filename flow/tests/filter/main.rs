@@ -1,9 +1,10 @@
-//! The filter language: what texts mean, what is wrong with wrong ones, what could be typed, and that printing is the
-//! inverse of parsing.
+//! The filter language: what texts mean, what is wrong with wrong ones, what could be typed, which rows match, and
+//! that printing is the inverse of parsing.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod completion;
+mod matching;
 mod printing;
 mod reading;
 mod wrong;
