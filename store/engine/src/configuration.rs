@@ -1,0 +1,203 @@
+//! The configuration files that the engine itself reads: memory, caches, durability, and what SQL may touch.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::config::ServeConfig;
+use crate::error::EngineError;
+
+/// What statements may do. No source of data outside the engine is in it (file, URL, remote, S3, executable, …), no
+/// dictionary (its source could be one), no backup, no user administration, no `SYSTEM SHUTDOWN`.
+const GRANTS: [&str; 2] = [
+    "SELECT, INSERT, ALTER, DROP, TRUNCATE, OPTIMIZE, SHOW, UNDROP TABLE, KILL QUERY, CREATE DATABASE, CREATE TABLE, \
+     CREATE VIEW, CREATE TEMPORARY TABLE, CREATE ARBITRARY TEMPORARY TABLE, SYSTEM MERGES, \
+     SYSTEM TTL MERGES, SYSTEM FLUSH, SYSTEM DROP CACHE ON *.*",
+    "TABLE ENGINE ON MergeTree, TABLE ENGINE ON AggregatingMergeTree, TABLE ENGINE ON ReplacingMergeTree, \
+     TABLE ENGINE ON SummingMergeTree, TABLE ENGINE ON CollapsingMergeTree, TABLE ENGINE ON \
+     VersionedCollapsingMergeTree, TABLE ENGINE ON Memory, TABLE ENGINE ON Null, TABLE ENGINE ON Set, \
+     TABLE ENGINE ON Join, TABLE ENGINE ON Buffer, TABLE ENGINE ON Merge, TABLE ENGINE ON Dictionary, \
+     TABLE ENGINE ON MaterializedView, TABLE ENGINE ON View",
+];
+
+/// Where the engine's parts live below its data directory.
+pub(crate) struct Layout {
+    /// Tables.
+    pub(crate) tables: PathBuf,
+    /// The configuration file.
+    pub(crate) configuration: PathBuf,
+    users: PathBuf,
+    files: PathBuf,
+    /// Locked by the running engine.
+    pub(crate) lock: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(data_dir: &Path) -> Self {
+        Self {
+            tables: data_dir.join("clickhouse"),
+            configuration: data_dir.join("engine.xml"),
+            users: data_dir.join("engine-users.xml"),
+            files: data_dir.join("files"),
+            lock: data_dir.join("engine.lock"),
+        }
+    }
+
+    /// Makes the directories, closed to other users.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Io`], fatal.
+    pub(crate) fn make(data_dir: &Path) -> Result<Self, EngineError> {
+        let layout = Self::new(data_dir);
+        for path in [data_dir, &layout.tables, &layout.files] {
+            fs::create_dir_all(path).map_err(EngineError::io("make the directory", path))?;
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+                .map_err(EngineError::io("close the directory", path))?;
+        }
+        Ok(layout)
+    }
+
+    /// Writes both files anew.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Io`] or [`EngineError::Path`], fatal.
+    pub(crate) fn write(&self, config: &ServeConfig) -> Result<(), EngineError> {
+        let users = plain(&self.users)?;
+        let files = plain(&self.files)?;
+        let written = [
+            (&self.configuration, server(config, users, files)),
+            (&self.users, user(config)),
+        ];
+        for (path, text) in written {
+            fs::write(path, text).map_err(EngineError::io("write", path))?;
+        }
+        Ok(())
+    }
+
+    /// The arguments of the connection that starts the engine.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Path`], fatal.
+    pub(crate) fn arguments(&self) -> Result<Vec<String>, EngineError> {
+        Ok(vec![
+            self.path_argument()?,
+            format!("--config-file={}", plain(&self.configuration)?),
+            "--log-level=error".to_owned(),
+            "--logger.console=1".to_owned(),
+        ])
+    }
+
+    /// The argument that every connection gives.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Path`], fatal.
+    pub(crate) fn path_argument(&self) -> Result<String, EngineError> {
+        Ok(format!("--path={}", plain(&self.tables)?))
+    }
+}
+
+/// A path that needs no escapes in XML and on the engine's command line.
+fn plain(path: &Path) -> Result<&str, EngineError> {
+    let refuse = |reason| EngineError::Path {
+        path: path.to_owned(),
+        reason,
+    };
+    let text = path.to_str().ok_or_else(|| refuse("it is not UTF-8"))?;
+    if !path.is_absolute() {
+        return Err(refuse("it is not absolute"));
+    }
+    if text.contains(['<', '>', '&', '\n', '\0']) {
+        return Err(refuse("it has a sign that is not allowed"));
+    }
+    Ok(text)
+}
+
+/// The server's file: memory and caches for a small neighbour of other processes, few background threads, and inserts
+/// that are on disk when they are acknowledged.
+fn server(config: &ServeConfig, users: &str, files: &str) -> String {
+    let memory = config.memory_max_octets;
+    let threads = config.threads.max(1);
+    format!(
+        "<clickhouse>
+    <users_config>{users}</users_config>
+    <user_files_path>{files}/</user_files_path>
+    <allow_no_password>1</allow_no_password>
+    <max_server_memory_usage>{memory}</max_server_memory_usage>
+    <logger>
+        <levels><logger><name>executeQuery</name><level>none</level></logger></levels>
+    </logger>
+    <mark_cache_size>{marks}</mark_cache_size>
+    <primary_index_cache_size>{marks}</primary_index_cache_size>
+    <uncompressed_cache_size>8388608</uncompressed_cache_size>
+    <index_mark_cache_size>8388608</index_mark_cache_size>
+    <index_uncompressed_cache_size>8388608</index_uncompressed_cache_size>
+    <mmap_cache_size>64</mmap_cache_size>
+    <compiled_expression_cache_size>16777216</compiled_expression_cache_size>
+    <max_thread_pool_size>400</max_thread_pool_size>
+    <max_thread_pool_free_size>16</max_thread_pool_free_size>
+    <background_pool_size>{threads}</background_pool_size>
+    <background_schedule_pool_size>8</background_schedule_pool_size>
+    <background_common_pool_size>2</background_common_pool_size>
+    <background_move_pool_size>1</background_move_pool_size>
+    <background_fetches_pool_size>1</background_fetches_pool_size>
+    <merge_tree>
+        <fsync_after_insert>1</fsync_after_insert>
+        <fsync_part_directory>1</fsync_part_directory>
+        <min_compressed_bytes_to_fsync_after_merge>1</min_compressed_bytes_to_fsync_after_merge>
+        <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
+        <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
+        <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
+    </merge_tree>
+</clickhouse>
+",
+        marks = memory / 16,
+    )
+}
+
+/// The only user: its defaults and its grants.
+///
+/// `async_insert` is off because an acknowledged insert must be stored, not queued.
+fn user(config: &ServeConfig) -> String {
+    let statement_memory = config.memory_max_octets / 5 * 2;
+    let grants: String = GRANTS
+        .iter()
+        .map(|grant| format!("                <query>GRANT {grant}</query>\n"))
+        .collect();
+    format!(
+        "<clickhouse>
+    <profiles>
+        <default>
+            <max_threads>{threads}</max_threads>
+            <max_insert_threads>1</max_insert_threads>
+            <max_memory_usage>{statement_memory}</max_memory_usage>
+            <max_bytes_before_external_group_by>{spill}</max_bytes_before_external_group_by>
+            <max_bytes_before_external_sort>{spill}</max_bytes_before_external_sort>
+            <max_execution_time>{seconds}</max_execution_time>
+            <max_result_bytes>{spill}</max_result_bytes>
+            <async_insert>0</async_insert>
+            <fsync_metadata>1</fsync_metadata>
+            <log_queries>0</log_queries>
+        </default>
+    </profiles>
+    <users>
+        <default>
+            <password></password>
+            <networks><ip>::/0</ip></networks>
+            <profile>default</profile>
+            <quota>default</quota>
+            <grants>
+{grants}            </grants>
+        </default>
+    </users>
+    <quotas><default></default></quotas>
+</clickhouse>
+",
+        threads = config.threads.max(1),
+        spill = statement_memory / 2,
+        seconds = config.query_time_max.as_secs(),
+    )
+}
