@@ -1,1 +1,200 @@
-//! The catalog: users, applications, recordings, tickets (SQLite).
+//! The catalog: what people told the product, in one SQLite file. Rules, imports, settings; small and transactional.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `rules` | applications, sites and exporters, edited as a whole in one transaction |
+//! | `edit` | changes of rules, without a database |
+//! | `merge` | the catalog's rules before those of the config file |
+//! | `imports` | captures that were imported, and their feed numbers |
+//! | `error` | what can go wrong |
+//!
+//! The tables are `store/migrations/`. Any number of readers read while one writes (write-ahead log).
+
+mod edit;
+mod error;
+mod imports;
+mod merge;
+mod rules;
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{SqlSafeStr as _, SqlitePool};
+
+pub use edit::{RulesError, check_rules};
+pub use error::CatalogError;
+pub use imports::{Import, ImportCounts, ImportState};
+pub use merge::merge;
+
+/// The numbered SQL files, in order. One that was released never changes: SQLite remembers its checksum.
+const MIGRATIONS: [(i64, &str, &str); 3] = [
+    (
+        1,
+        "settings",
+        include_str!("../../migrations/0001_settings.sql"),
+    ),
+    (2, "rules", include_str!("../../migrations/0002_rules.sql")),
+    (
+        3,
+        "imports",
+        include_str!("../../migrations/0003_imports.sql"),
+    ),
+];
+
+/// Connections kept open: one that writes and some that read.
+const CONNECTIONS_MAX: u32 = 4;
+
+/// How long a writer waits for another, of this process or the command line, before it gives up.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// The open catalog. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    pool: SqlitePool,
+    path: PathBuf,
+}
+
+impl Catalog {
+    /// Opens the catalog at `path`, makes it if there is none (readable by its owner only), and brings an older one up to
+    /// date. Its folder must exist.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::Newer`] if a newer Flowreel made it, [`CatalogError::Unusable`] if it can't be opened or is
+    /// something else. Both are fatal at start; the file is as it was.
+    pub async fn open(path: &Path) -> Result<Self, CatalogError> {
+        let unusable = |source| CatalogError::unusable(path, source);
+        make_private(path).map_err(|error| unusable(sqlx::Error::Io(error)))?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            // FULL: what was acknowledged survives a power cut. Writes are rare.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_WAIT);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .connect_with(options)
+            .await
+            .map_err(unusable)?;
+        if let Err(error) = migrator().run(&pool).await {
+            pool.close().await;
+            return Err(refusal(path, error));
+        }
+        Ok(Self {
+            pool,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Closes all connections and folds the write-ahead log into the file.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// The collector's name among all that write to one store: 16 hexadecimal digits, made when the catalog was.
+    ///
+    /// # Errors
+    ///
+    /// As [`Catalog::setting`].
+    pub async fn collector_id(&self) -> Result<String, CatalogError> {
+        let id = self.setting("collector_id").await?;
+        id.ok_or_else(|| CatalogError::damaged("setting", "collector_id", "it is not there"))
+    }
+
+    /// The setting of this name, if it was ever set.
+    ///
+    /// # Errors
+    ///
+    /// The catalog can't be read, or the value is of another kind.
+    pub async fn setting<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CatalogError> {
+        let value: Option<String> = sqlx::query_scalar("SELECT value FROM settings WHERE key = ?")
+            .bind(key)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(CatalogError::reading("a setting"))?;
+        value
+            .map(|json| serde_json::from_str(&json))
+            .transpose()
+            .map_err(|error| CatalogError::damaged("setting", key, error))
+    }
+
+    /// Sets it.
+    ///
+    /// # Errors
+    ///
+    /// The catalog can't be written; nothing has changed.
+    pub async fn set_setting<T: Serialize + Sync>(
+        &self,
+        key: &str,
+        value: &T,
+    ) -> Result<(), CatalogError> {
+        let json = serde_json::to_string(value)
+            .map_err(|error| CatalogError::damaged("setting", key, error))?;
+        sqlx::query(
+            "INSERT INTO settings (key, value) VALUES (?, ?)
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        )
+        .bind(key)
+        .bind(json)
+        .execute(&self.pool)
+        .await
+        .map_err(CatalogError::writing("a setting"))?;
+        Ok(())
+    }
+}
+
+fn migrator() -> Migrator {
+    let migrations = MIGRATIONS.map(|(version, name, sql)| {
+        Migration::new(
+            version,
+            name.into(),
+            MigrationType::Simple,
+            sql.into_sql_str(),
+            false,
+        )
+    });
+    Migrator::with_migrations(migrations.to_vec())
+}
+
+/// Makes an empty file that only its owner can read: the catalog will hold password hashes. SQLite gives the files next
+/// to it the same rights.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    const OWNER_ONLY: u32 = 0o600;
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(OWNER_ONLY)
+        .open(path)
+        .map(drop)
+}
+
+fn refusal(path: &Path, error: MigrateError) -> CatalogError {
+    let known = MIGRATIONS
+        .iter()
+        .map(|(version, ..)| *version)
+        .max()
+        .unwrap_or(0);
+    match error {
+        MigrateError::VersionMissing(found) if found > known => CatalogError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        },
+        MigrateError::Execute(source) => CatalogError::unusable(path, source),
+        other => CatalogError::unusable(path, sqlx::Error::Migrate(Box::new(other))),
+    }
+}
