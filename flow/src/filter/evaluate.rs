@@ -15,8 +15,9 @@ impl Expr {
     /// Whether `row` of `batch` matches.
     ///
     /// A condition on a field that the record lacks is unknown, as in SQL: neither it nor its `not` matches, `unknown or
-    /// true` does, `unknown and false` does not. Before normalising, client and server are unknown. A row past the end
-    /// doesn't match.
+    /// true` does, `unknown and false` does not. Before normalising, client and server are unknown. What was added by
+    /// name (application, sites, exporter, interfaces) is never unknown: without a name, `not site berlin` matches. A row
+    /// past the end doesn't match.
     pub fn matches(&self, batch: &FlowBatch, row: usize) -> bool {
         row < batch.rows() && self.truth(batch, row) == Some(true)
     }
@@ -53,7 +54,8 @@ fn either(left: Truth, right: impl FnOnce() -> Truth) -> Truth {
 impl Condition {
     fn truth(&self, batch: &FlowBatch, row: usize) -> Truth {
         let (columns, enrichment) = (&batch.columns, &batch.enrichment);
-        let text = |column: &TextColumn, name: &str| column.get(row).map(|text| text == name);
+        // A name that nobody gave is no name, as in the store: it differs from every name that can be asked for.
+        let text = |column: &TextColumn, name: &str| Some(column.get(row) == Some(name));
         let on = Row { batch, row };
         match self {
             Self::Application(name) => text(&enrichment.application, name),
@@ -182,7 +184,7 @@ impl Row<'_> {
         let (columns, enrichment) = (&self.batch.columns, &self.batch.enrichment);
         let is = |index: &Column<u32>, name: &TextColumn| match interface {
             IndexOrName::Index(wanted) => index.get(self.row).map(|index| index == *wanted),
-            IndexOrName::Name(wanted) => name.get(self.row).map(|name| name == wanted),
+            IndexOrName::Name(wanted) => Some(name.get(self.row) == Some(wanted)),
         };
         let input = || is(&columns.in_interface, &enrichment.in_interface_name);
         let output = || is(&columns.out_interface, &enrichment.out_interface_name);

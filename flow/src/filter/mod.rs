@@ -2,7 +2,8 @@
 //!
 //! One grammar for the command line, the API and the search box. [`Filter::parse`] gives a tree; what a tree means is
 //! up to the reader: the store makes SQL of it, and [`Expr::matches`] holds it against a row of a batch. Both see absent
-//! fields as SQL does: a condition on one is *unknown*, so is its `not`, and unknown does not match.
+//! fields as SQL does: a condition on one is *unknown*, so is its `not`, and unknown does not match. Names that nobody gave
+//! are not unknown but no name: `not site berlin` matches a flow of no site.
 //!
 //! | file | holds |
 //! |---|---|
@@ -99,9 +100,9 @@ pub enum Comparison {
 /// A number of a flow that can be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Number {
-    /// `octets`, `bytes`: both directions of the record, as exported.
+    /// `octets`, `bytes`: both directions of the record, as exported; absent if the forward counter is.
     Octets,
-    /// `packets`: both directions of the record, as exported.
+    /// `packets`: both directions of the record, as exported; absent if the forward counter is.
     Packets,
     /// `duration`: whole milliseconds between first and last packet. Written in seconds, or with `ms`, `s`, `m`, `h`.
     DurationMs,
@@ -176,7 +177,7 @@ pub enum Condition {
     },
     /// `octets > 1M`, `packets >= 10`, `duration > 5s`.
     Number(Number, Comparison, u64),
-    /// `ipv4` or `ipv6`: 4 or 6.
+    /// `ipv4` or `ipv6`: 4 or 6, by the source address, or by the destination's if there is no source.
     Family(u8),
 }
 

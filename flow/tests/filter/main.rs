@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod completion;
+mod documentation;
 mod matching;
 mod printing;
 mod reading;

@@ -101,7 +101,6 @@ fn an_absent_field_makes_a_condition_unknown_as_in_sql() {
         "tcp",
         "port 80",
         "ip 10.0.0.1",
-        "app x",
         "octets < 1",
         "client ip 10.0.0.1",
         "ipv4",
@@ -129,5 +128,11 @@ fn an_absent_field_makes_a_condition_unknown_as_in_sql() {
     );
     // Half known: the destination AS of row 0 was not sent.
     assert!(matches("as 64500", 0) && !matches("as 64501", 0) && !matches("not as 64501", 0));
-    assert!(!matches("server site berlin", 0) && !matches("not server site berlin", 0));
+    // A name that nobody gave is no name.
+    for text in ["app x", "server site berlin", "exporter x", "in if eth0"] {
+        assert!(
+            !matches(text, 1) && matches(&format!("not {text}"), 1),
+            "{text}"
+        );
+    }
 }
