@@ -1,0 +1,122 @@
+//! Compresses a sealed segment and puts it in the place of the raw one.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Read, Write};
+use std::path::Path;
+
+use crate::directory;
+use crate::error::TapeError;
+use crate::seekable::{self, BLOCK_OCTETS};
+use crate::stats::add;
+use crate::tail::{Form, Shared};
+
+/// Zstandard's fastest ordinary level: the tape must keep up with the wire on a fraction of a core.
+const LEVEL: i32 = 1;
+
+/// Compresses segment `number`. The raw file goes when the compressed one is safely in its place; a segment that
+/// does not get smaller stays as it is.
+///
+/// # Errors
+///
+/// [`TapeError::Io`]: nothing has changed, and the caller may try again.
+pub(crate) fn compress_segment(shared: &Shared, number: u32) -> Result<(), TapeError> {
+    let unfinished = directory::unfinished_path(shared.dir(), number);
+    let done = write_compressed(shared, number, &unfinished);
+    if done.is_err() {
+        add(&shared.stats.compress_failures, 1);
+    }
+    // Renamed if all went well: then there is nothing to remove.
+    let removed = directory::remove(&unfinished);
+    done.and(removed)
+}
+
+fn write_compressed(shared: &Shared, number: u32, unfinished: &Path) -> Result<(), TapeError> {
+    let dir = shared.dir();
+    let raw = directory::raw_path(dir, number);
+    let source = File::open(&raw).map_err(TapeError::io("open", &raw))?;
+    let (from, to) = compress_file(&raw, source, unfinished)?;
+    if to >= from {
+        settle(shared, number, None);
+        return Ok(());
+    }
+    {
+        let state = shared.lock();
+        // Retention may have removed it meanwhile: then it must not come back. A closed tape may be another writer's.
+        if state.closed || !state.segments.contains_key(&number) {
+            return Ok(());
+        }
+        let finished = directory::compressed_path(dir, number);
+        fs::rename(unfinished, &finished).map_err(TapeError::io("rename", unfinished))?;
+    }
+    directory::sync(dir)?;
+    directory::remove(&raw)?;
+    settle(shared, number, Some(to));
+    add(&shared.stats.segments_compressed, 1);
+    add(&shared.stats.compressed_from_octets, from);
+    add(&shared.stats.compressed_to_octets, to);
+    Ok(())
+}
+
+fn settle(shared: &Shared, number: u32, octets: Option<u64>) {
+    if let Some(segment) = shared.lock().segments.get_mut(&number) {
+        segment.form = Form::Settled;
+        segment.octets_on_disk = octets.unwrap_or(segment.octets_on_disk);
+    }
+}
+
+/// Returns the octets before and after.
+fn compress_file(raw: &Path, mut source: File, target: &Path) -> Result<(u64, u64), TapeError> {
+    let file = File::create(target).map_err(TapeError::io("make", target))?;
+    let mut file = BufWriter::new(file);
+    let mut compressor = compressor().map_err(TapeError::io("compress", raw))?;
+    let (mut from, mut to, mut blocks) = (0, 0, Vec::new());
+    let mut block = Vec::with_capacity(BLOCK_OCTETS);
+    loop {
+        block.clear();
+        let limit = crate::stats::count(BLOCK_OCTETS);
+        let read = Read::by_ref(&mut source)
+            .take(limit)
+            .read_to_end(&mut block)
+            .map_err(TapeError::io("read", raw))?;
+        if read == 0 {
+            break;
+        }
+        let compressed =
+            compress_block(&mut compressor, &block).map_err(TapeError::io("compress", raw))?;
+        file.write_all(&compressed)
+            .map_err(TapeError::io("write", target))?;
+        let (octets, raw_octets) = (compressed.len(), block.len());
+        blocks.push((length(octets), length(raw_octets)));
+        from += crate::stats::count(raw_octets);
+        to += crate::stats::count(octets);
+    }
+    let table = seekable::encode_table(&blocks);
+    to += crate::stats::count(table.len());
+    file.write_all(&table)
+        .and_then(|()| file.flush())
+        .and_then(|()| file.get_ref().sync_all())
+        .map_err(TapeError::io("write", target))?;
+    Ok((from, to))
+}
+
+fn compressor() -> std::io::Result<zstd::bulk::Compressor<'static>> {
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    compressor.set_parameter(zstd::zstd_safe::CParameter::ChecksumFlag(true))?;
+    Ok(compressor)
+}
+
+/// One block, proven to give the same octets back: the raw ones are about to be removed.
+fn compress_block(
+    compressor: &mut zstd::bulk::Compressor<'_>,
+    block: &[u8],
+) -> std::io::Result<Vec<u8>> {
+    let compressed = compressor.compress(block)?;
+    if zstd::bulk::decompress(&compressed, block.len())? != block {
+        return Err(std::io::Error::other("a block did not come back the same"));
+    }
+    Ok(compressed)
+}
+
+fn length(octets: usize) -> u32 {
+    u32::try_from(octets).unwrap_or(u32::MAX)
+}

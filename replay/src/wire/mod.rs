@@ -1,0 +1,41 @@
+//! Puts datagrams back on the wire: to any collector, at their recorded pace or another.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`pace`] | when each datagram is due; a schedule that is told the time |
+//! | [`sender`] | sockets, batches, and the loop that sleeps |
+//! | [`lateness`] | how late datagrams went out |
+
+pub mod lateness;
+pub mod pace;
+pub mod sender;
+
+pub use lateness::Lateness;
+pub use pace::Pace;
+pub use sender::{Progress, Summary, resolve, send};
+
+/// Why sending cannot begin or go on. A collector that does not listen is none of these: it is counted.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// The target has no address.
+    #[error("cannot find the address of '{target}': write HOST:PORT, 127.0.0.1:2055 or [::1]:2055")]
+    Resolve {
+        /// As it was given.
+        target: String,
+        /// What the resolver said; `None` if it found nothing.
+        source: Option<std::io::Error>,
+    },
+    /// The pace makes no sense.
+    #[error("the pace must be a number greater than 0, not {0}")]
+    Pace(f64),
+    /// The operating system refused.
+    #[error("cannot {action} {to}")]
+    Socket {
+        /// What was tried: `open a socket to`, `send to`.
+        action: &'static str,
+        /// The collector.
+        to: std::net::SocketAddr,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+}
