@@ -13,7 +13,8 @@ pub struct ServeConfig {
     pub data_dir: PathBuf,
     /// The Unix socket that answers the ClickHouse HTTP interface; closed to other users. At most 107 octets long.
     pub socket: PathBuf,
-    /// What the engine may allocate in all. One statement may take two fifths of it.
+    /// What the process may have resident in all. The library's own pages take some 200 MB of it; one statement may take
+    /// half of what is left. At least 500 MB.
     pub memory_max_octets: u64,
     /// Threads of one statement, and of merging.
     pub threads: usize,

@@ -116,10 +116,27 @@ fn plain(path: &Path) -> Result<&str, EngineError> {
     Ok(text)
 }
 
+/// What the engine may allocate so that the process stays below `memory_max_octets`.
+///
+/// Measured with 26.7.3: 200 MB resident are the library's code and tables, and with [`ALLOCATOR`] some 15 MB more than
+/// the engine counted, at 600 MB; 300 MB leave room for answers on their way.
+fn tracked(config: &ServeConfig) -> u64 {
+    const BESIDES: u64 = 300_000_000;
+    const LEAST: u64 = 200_000_000;
+    config.memory_max_octets.saturating_sub(BESIDES).max(LEAST)
+}
+
+/// The environment variable that the library's allocator reads when it is loaded, and its value.
+///
+/// Freed pages go back to the system after a tenth of a second instead of ten. Measured: four greedy statements at once
+/// under a limit of 600 MB had 940 MB at the peak without it and 615 MB with it; inserts cost a tenth more CPU time.
+pub(crate) const ALLOCATOR: (&str, &str) =
+    ("JE_MALLOC_CONF", "dirty_decay_ms:100,muzzy_decay_ms:0");
+
 /// The server's file: memory and caches for a small neighbour of other processes, few background threads, and inserts
 /// that are on disk when they are acknowledged.
 fn server(config: &ServeConfig, users: &str, files: &str) -> String {
-    let memory = config.memory_max_octets;
+    let memory = tracked(config);
     let threads = config.threads.max(1);
     format!(
         "<clickhouse>
@@ -162,7 +179,7 @@ fn server(config: &ServeConfig, users: &str, files: &str) -> String {
 ///
 /// `async_insert` is off because an acknowledged insert must be stored, not queued.
 fn user(config: &ServeConfig) -> String {
-    let statement_memory = config.memory_max_octets / 5 * 2;
+    let statement_memory = tracked(config) / 2;
     let grants: String = GRANTS
         .iter()
         .map(|grant| format!("                <query>GRANT {grant}</query>\n"))

@@ -9,7 +9,7 @@
 //! | [`config`] | settings of both sides |
 //! | `serve`, `http`, `request`, `desk`, `session` | a request's way: socket → HTTP → what it asks → its turn → a connection |
 //! | `statement`, `lexer` | tells INSERTs with data from other statements |
-//! | `library` | the C interface; the only `unsafe` code of the product, but for one line in `serve` |
+//! | `library` | the C interface; the only `unsafe` code of the product, but for two lines in `serve` |
 //! | `configuration` | what the engine itself reads: memory, durability, grants |
 //! | `supervisor`, `ping`, [`stats`] | starts, watches and restarts the process |
 //!

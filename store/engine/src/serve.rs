@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::config::ServeConfig;
-use crate::configuration::Layout;
+use crate::configuration::{ALLOCATOR, Layout};
 use crate::desk::Desk;
 use crate::error::EngineError;
 use crate::http;
@@ -56,6 +56,7 @@ pub fn serve(config: ServeConfig) -> Result<(), EngineError> {
     let layout = Layout::make(&config.data_dir)?;
     let _lock = lock(&layout, &config.data_dir)?;
     layout.write(&config)?;
+    set_allocator();
     let library = Library::open(&config.library)?;
     let engine = Engine::start(library, &layout.arguments()?, layout.path_argument()?)?;
     let desk = Arc::new(Desk::new(engine, &config));
@@ -66,6 +67,14 @@ pub fn serve(config: ServeConfig) -> Result<(), EngineError> {
         .map_err(EngineError::io("start threads for", &config.data_dir))?;
     runtime.block_on(listen(desk, &config))?;
     end_process()
+}
+
+/// Tells the library's allocator how to behave, before it is loaded.
+#[allow(unsafe_code)]
+fn set_allocator() {
+    let (name, value) = ALLOCATOR;
+    // SAFETY: no other thread reads or writes the environment: `serve` is called before any is started.
+    unsafe { std::env::set_var(name, value) };
 }
 
 /// Takes the data directory; released with the process.
