@@ -1,4 +1,42 @@
 //! The store: ClickHouse schema, columnar writer, typed questions and their answers; and the catalog (SQLite).
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`store`] | [`Store`]: connects, makes the schema, answers questions |
+//! | [`writer`] | [`Writer`]: batches in, exactly once |
+//! | [`question`] | what can be asked, and what comes back |
+//! | [`config`], [`error`], [`stats`] | as everywhere |
+//! | `connection` | Unix socket or URL |
+//! | `schema` | the SQL files of `schema/` |
+//! | `block`, `native` | a batch as ClickHouse's own format |
+//! | `plan` | which table answers which part of a window |
+//! | `grouping`, `predicate`, `select` | dimensions, filters and windows as SQL |
+//! | `top`, `series`, `records`, `inventory` | a statement for each question |
+//! | [`catalog`] | SQLite: rules, imports, settings |
 
 pub mod catalog;
+pub mod config;
+pub mod error;
 pub mod question;
+pub mod stats;
+pub mod store;
+pub mod writer;
+
+mod block;
+mod connection;
+mod grouping;
+mod inventory;
+mod native;
+mod plan;
+mod predicate;
+mod records;
+mod schema;
+mod select;
+mod series;
+mod sql;
+mod top;
+
+pub use config::Config;
+pub use error::StoreError;
+pub use store::Store;
+pub use writer::Writer;

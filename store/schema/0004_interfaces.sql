@@ -1,0 +1,142 @@
+-- Traffic by exporter and interface. Every row counts: what passed an interface passed it, whoever else saw it too.
+-- Columns as in the traffic tables.
+
+CREATE TABLE IF NOT EXISTS {database}.interfaces_10s{local}{on_cluster}
+(
+    bucket DateTime64(0, 'UTC') CODEC(Delta, ZSTD(1)),
+    feed UInt32,
+    exporter IPv6,
+    exporter_name LowCardinality(String),
+    in_interface Nullable(UInt32),
+    in_interface_name LowCardinality(String),
+    out_interface Nullable(UInt32),
+    out_interface_name LowCardinality(String),
+    day Date,
+    octets SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    packets SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    flows SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    begun SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    clients AggregateFunction(uniqCombined64, Nullable(IPv6)),
+    stored_at SimpleAggregateFunction(max, DateTime('UTC'))
+)
+ENGINE = {replicated}AggregatingMergeTree
+PARTITION BY day
+-- Time first, as everywhere; then an exporter's rows together, since a page about interfaces is about one exporter.
+ORDER BY (bucket, exporter, in_interface, out_interface, exporter_name, in_interface_name, out_interface_name, feed)
+TTL stored_at + toIntervalDay({traffic_10s_days})
+SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.interfaces_10s_feed{on_cluster} TO {database}.interfaces_10s{local} AS
+WITH
+    1000000000 AS second,
+    toUnixTimestamp64Nano(begins_at) AS first,
+    toUnixTimestamp64Nano(ends_at) AS last,
+    10 * second AS width,
+    intDiv(first, width) AS first_bucket,
+    -- What of `total` lies before the instant `at`: the rule in README.md.
+    (total, at) -> if(at >= last AND at > first, total,
+        toUInt64(floor(total * ((least(greatest(at, first), last) - first) / greatest(last - first, 1))))) AS before
+SELECT
+    toDateTime64(step * 10, 0, 'UTC') AS bucket,
+    feed, exporter, exporter_name, in_interface, in_interface_name, out_interface, out_interface_name,
+    toDate(received_at, 'UTC') AS day,
+    sum(before(total_octets, (step + 1) * width) - before(total_octets, step * width)) AS octets,
+    sum(before(total_packets, (step + 1) * width) - before(total_packets, step * width)) AS packets,
+    count() AS flows,
+    countIf(step = first_bucket) AS begun,
+    uniqCombined64State(client_addr) AS clients,
+    max(flows{local}.stored_at) AS stored_at
+FROM {database}.flows{local}
+-- No bucket at all for those that don't belong here: a life of fifty years must not become an array.
+ARRAY JOIN range(first_bucket, if(last - first <= 600 * second, intDiv(last, width) + 1, first_bucket)) AS step
+GROUP BY bucket, feed, exporter, exporter_name, in_interface, in_interface_name, out_interface, out_interface_name, day;
+
+CREATE TABLE IF NOT EXISTS {database}.interfaces_1m{local}{on_cluster}
+(
+    bucket DateTime64(0, 'UTC') CODEC(Delta, ZSTD(1)),
+    feed UInt32,
+    exporter IPv6,
+    exporter_name LowCardinality(String),
+    in_interface Nullable(UInt32),
+    in_interface_name LowCardinality(String),
+    out_interface Nullable(UInt32),
+    out_interface_name LowCardinality(String),
+    day Date,
+    octets SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    packets SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    flows SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    begun SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    clients AggregateFunction(uniqCombined64, Nullable(IPv6)),
+    stored_at SimpleAggregateFunction(max, DateTime('UTC'))
+)
+ENGINE = {replicated}AggregatingMergeTree
+PARTITION BY toStartOfMonth(day)
+-- As above.
+ORDER BY (bucket, exporter, in_interface, out_interface, exporter_name, in_interface_name, out_interface_name, feed)
+TTL stored_at + toIntervalDay({traffic_1m_days})
+SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.interfaces_1m_feed{on_cluster} TO {database}.interfaces_1m{local} AS
+WITH
+    1000000000 AS second,
+    toUnixTimestamp64Nano(begins_at) AS first,
+    toUnixTimestamp64Nano(ends_at) AS last,
+    60 * second AS width,
+    intDiv(first, width) AS first_bucket,
+    -- What of `total` lies before the instant `at`: the rule in README.md.
+    (total, at) -> if(at >= last AND at > first, total,
+        toUInt64(floor(total * ((least(greatest(at, first), last) - first) / greatest(last - first, 1))))) AS before
+SELECT
+    toDateTime64(step * 60, 0, 'UTC') AS bucket,
+    feed, exporter, exporter_name, in_interface, in_interface_name, out_interface, out_interface_name,
+    toDate(received_at, 'UTC') AS day,
+    sum(before(total_octets, (step + 1) * width) - before(total_octets, step * width)) AS octets,
+    sum(before(total_packets, (step + 1) * width) - before(total_packets, step * width)) AS packets,
+    count() AS flows,
+    countIf(step = first_bucket) AS begun,
+    uniqCombined64State(client_addr) AS clients,
+    max(flows{local}.stored_at) AS stored_at
+FROM {database}.flows{local}
+-- No bucket at all for those that don't belong here: a life of fifty years must not become an array.
+ARRAY JOIN range(first_bucket, if(last - first <= 3600 * second, intDiv(last, width) + 1, first_bucket)) AS step
+GROUP BY bucket, feed, exporter, exporter_name, in_interface, in_interface_name, out_interface, out_interface_name, day;
+
+CREATE TABLE IF NOT EXISTS {database}.interfaces_1h{local}{on_cluster}
+(
+    bucket DateTime64(0, 'UTC') CODEC(Delta, ZSTD(1)),
+    feed UInt32,
+    exporter IPv6,
+    exporter_name LowCardinality(String),
+    in_interface Nullable(UInt32),
+    in_interface_name LowCardinality(String),
+    out_interface Nullable(UInt32),
+    out_interface_name LowCardinality(String),
+    day Date,
+    octets SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    packets SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    flows SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    begun SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
+    clients AggregateFunction(uniqCombined64, Nullable(IPv6)),
+    stored_at SimpleAggregateFunction(max, DateTime('UTC'))
+)
+ENGINE = {replicated}AggregatingMergeTree
+PARTITION BY toStartOfMonth(day)
+-- As above.
+ORDER BY (bucket, exporter, in_interface, out_interface, exporter_name, in_interface_name, out_interface_name, feed)
+TTL stored_at + toIntervalDay({traffic_1h_days})
+SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+
+-- From the minutes: a flow that reaches into an hour is in its first minute, one that begins in it has begun in some.
+CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.interfaces_1h_feed{on_cluster} TO {database}.interfaces_1h{local} AS
+SELECT
+    toDateTime64(toStartOfInterval(interfaces_1m{local}.bucket, INTERVAL 1 HOUR, 'UTC'), 0, 'UTC') AS bucket,
+    feed, exporter, exporter_name, in_interface, in_interface_name, out_interface, out_interface_name,
+    day,
+    sum(interfaces_1m{local}.octets) AS octets,
+    sum(interfaces_1m{local}.packets) AS packets,
+    sum(if(interfaces_1m{local}.bucket = toStartOfInterval(interfaces_1m{local}.bucket, INTERVAL 1 HOUR, 'UTC'), interfaces_1m{local}.flows, interfaces_1m{local}.begun)) AS flows,
+    sum(interfaces_1m{local}.begun) AS begun,
+    uniqCombined64MergeState(interfaces_1m{local}.clients) AS clients,
+    max(interfaces_1m{local}.stored_at) AS stored_at
+FROM {database}.interfaces_1m{local}
+GROUP BY bucket, feed, exporter, exporter_name, in_interface, in_interface_name, out_interface, out_interface_name, day;

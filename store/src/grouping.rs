@@ -1,0 +1,200 @@
+//! What a dimension means in SQL: the columns that make a group, and the group's name.
+
+use flow::application::PROTOCOLS;
+
+use crate::predicate::Rows;
+use crate::question::Dimension;
+
+/// A column or expression that groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    /// Its name in the query.
+    pub(crate) name: &'static str,
+    /// How it is made of columns that records and rollups share.
+    pub(crate) of: &'static str,
+}
+
+/// What a dimension means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Grouping {
+    /// What makes a group. None is one group of everything.
+    pub(crate) keys: &'static [Key],
+    /// The group's name, made of the keys.
+    pub(crate) name: String,
+    /// The rollup that has the keys, if one has.
+    pub(crate) rollup: Option<Rows>,
+    /// Whether the client is a key, so that a group has one client or, if it is unknown, none.
+    pub(crate) of_one_client: bool,
+}
+
+const fn column(name: &'static str) -> Key {
+    Key { name, of: name }
+}
+
+const EXPORTER: [Key; 2] = [
+    column("exporter_name"),
+    // A name stands for the exporter; the address only tells the nameless apart.
+    Key {
+        name: "nameless_exporter",
+        of: "if(exporter_name = '', exporter, toIPv6('::'))",
+    },
+];
+
+impl Grouping {
+    /// Everything together.
+    pub(crate) fn total() -> Self {
+        let mut all = Self::of_keys(&[], "'total'".to_owned());
+        all.rollup = Some(Rows::Traffic);
+        all
+    }
+
+    /// By a dimension.
+    pub(crate) fn by(dimension: Dimension) -> Self {
+        match dimension {
+            Dimension::Applications => {
+                const KEYS: &[Key] = &[column("application")];
+                Self::of_keys(KEYS, text("application")).from(Rows::Traffic)
+            }
+            Dimension::Sites => {
+                const KEYS: &[Key] = &[Key {
+                    name: "site",
+                    of: "arrayJoin(arrayDistinct([client_site, server_site]))",
+                }];
+                Self::of_keys(KEYS, text("site")).from(Rows::Traffic)
+            }
+            Dimension::Exporters => {
+                const KEYS: &[Key] = &EXPORTER;
+                Self::of_keys(KEYS, exporter()).from(Rows::Interfaces)
+            }
+            Dimension::Interfaces => {
+                const KEYS: &[Key] = &[
+                    EXPORTER[0],
+                    EXPORTER[1],
+                    Key {
+                        name: "way",
+                        of: "arrayJoin(['in', 'out'])",
+                    },
+                    Key {
+                        name: "interface_name",
+                        of: "if(way = 'in', in_interface_name, out_interface_name)",
+                    },
+                    Key {
+                        name: "nameless_interface",
+                        of: "if(interface_name != '', NULL, if(way = 'in', in_interface, out_interface))",
+                    },
+                ];
+                Self::of_keys(KEYS, interface()).from(Rows::Interfaces)
+            }
+            Dimension::Clients => {
+                const KEYS: &[Key] = &[column("client_addr")];
+                Self::of_keys(KEYS, address("client_addr")).of_one_client()
+            }
+            Dimension::Servers => {
+                const KEYS: &[Key] = &[column("server_addr")];
+                Self::of_keys(KEYS, address("server_addr"))
+            }
+            Dimension::Conversations => {
+                const KEYS: &[Key] = &[
+                    column("client_addr"),
+                    column("server_addr"),
+                    column("server_port"),
+                    column("protocol"),
+                ];
+                Self::of_keys(KEYS, conversation()).of_one_client()
+            }
+            Dimension::Protocols => {
+                const KEYS: &[Key] = &[column("protocol")];
+                Self::of_keys(KEYS, protocol())
+            }
+            Dimension::Ports => {
+                const KEYS: &[Key] = &[column("server_port"), column("protocol")];
+                let name = format!("concat({}, '/', {})", port(), protocol());
+                Self::of_keys(KEYS, name)
+            }
+        }
+    }
+
+    fn of_keys(keys: &'static [Key], name: String) -> Self {
+        Self {
+            keys,
+            name,
+            rollup: None,
+            of_one_client: false,
+        }
+    }
+
+    fn from(mut self, rollup: Rows) -> Self {
+        self.rollup = Some(rollup);
+        self
+    }
+
+    fn of_one_client(mut self) -> Self {
+        self.of_one_client = true;
+        self
+    }
+
+    /// Whether every record counts, and not only one of each conversation: at exporters and interfaces.
+    pub(crate) fn counts_all(&self) -> bool {
+        self.rollup == Some(Rows::Interfaces)
+    }
+}
+
+fn text(column: &str) -> String {
+    format!("if({column} = '', '(unknown)', toString({column}))")
+}
+
+/// IPv4 as people write it.
+fn plain_address(column: &str) -> String {
+    format!(r"replaceRegexpOne(toString({column}), '^::ffff:([0-9.]+)$', '\\1')")
+}
+
+fn address(column: &str) -> String {
+    format!("ifNull({}, '(unknown)')", plain_address(column))
+}
+
+fn exporter() -> String {
+    let nameless = plain_address("nameless_exporter");
+    format!("if(exporter_name = '', {nameless}, toString(exporter_name))")
+}
+
+fn interface() -> String {
+    let index = "ifNull(toString(nameless_interface), '(unknown)')";
+    let name = format!("if(interface_name = '', {index}, toString(interface_name))");
+    format!("concat({}, ' / ', {name}, ' ', way)", exporter())
+}
+
+fn protocol() -> String {
+    let numbers: Vec<String> = PROTOCOLS
+        .iter()
+        .map(|(number, _)| number.to_string())
+        .collect();
+    let names: Vec<String> = PROTOCOLS
+        .iter()
+        .map(|(_, name)| format!("'{name}'"))
+        .collect();
+    format!(
+        "ifNull(transform(toString(protocol), ['{}'], [{}], toString(protocol)), '(unknown)')",
+        numbers.join("', '"),
+        names.join(", ")
+    )
+}
+
+fn port() -> String {
+    "ifNull(toString(server_port), '(unknown)')".to_owned()
+}
+
+fn conversation() -> String {
+    let server = plain_address("server_addr");
+    let bracketed = format!(
+        "ifNull(if(position({server}, ':') > 0, concat('[', {server}, ']'), {server}), '(unknown)')"
+    );
+    let to = format!(
+        "if(server_port IS NULL, {server}, concat({bracketed}, ':', toString(assumeNotNull(server_port))))",
+        server = address("server_addr")
+    );
+    format!(
+        "concat({}, ' → ', {to}, '/', {})",
+        address("client_addr"),
+        protocol()
+    )
+}

@@ -1,0 +1,47 @@
+//! What the store holds.
+
+use flow::Timestamp;
+use serde::Deserialize;
+
+use crate::question::Inventory;
+use crate::sql::Sql;
+
+/// The answer as ClickHouse sends it.
+#[derive(Debug, Deserialize, clickhouse::Row)]
+pub(crate) struct Answered {
+    flows: u64,
+    octets_on_disk: u64,
+    first: i64,
+    last: i64,
+}
+
+impl From<Answered> for Inventory {
+    fn from(row: Answered) -> Self {
+        let at = |nanos: i64| Some(Timestamp::from_nanos(nanos)).filter(|_| row.flows > 0);
+        Self {
+            flows: row.flows,
+            octets_on_disk: row.octets_on_disk,
+            first: at(row.first),
+            last: at(row.last),
+        }
+    }
+}
+
+/// The statement. In a cluster it counts the parts of every replica.
+pub(crate) fn statement(database: &str, cluster: Option<&str>) -> Sql {
+    let (parts, table) = match cluster {
+        Some(name) => (
+            format!("clusterAllReplicas({name}, system.parts)"),
+            "flows_local",
+        ),
+        None => ("system.parts".to_owned(), "flows"),
+    };
+    Sql::text(format!(
+        "SELECT (SELECT count() FROM {database}.flows) AS flows,\n\
+         (SELECT sum(bytes_on_disk) FROM {parts} WHERE active AND database = '{database}' AND table = '{table}') \
+         AS octets_on_disk,\n\
+         toUnixTimestamp64Nano(min(begins_at)) AS first,\n\
+         toUnixTimestamp64Nano(max(ends_at)) AS last\n\
+         FROM {database}.extents"
+    ))
+}

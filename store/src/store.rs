@@ -1,0 +1,243 @@
+//! The store, for those who ask: typed questions in, typed answers out.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clickhouse::{RowOwned, RowRead};
+use flow::clock::{self, Stopwatch};
+
+use crate::config::Config;
+use crate::connection;
+use crate::error::StoreError;
+use crate::plan::Horizon;
+use crate::question::{
+    Flows, FlowsAnswer, Inventory, Series, SeriesAnswer, Subject, Top, TopRow, Window,
+};
+use crate::schema::{self, Names};
+use crate::sql::Sql;
+use crate::stats::Stats;
+use crate::writer::Writer;
+use crate::{inventory, records, series, top};
+
+/// A connection to ClickHouse, and what to expect there. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    client: clickhouse::Client,
+    config: Arc<Config>,
+    stats: Arc<Stats>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// A store that has not been talked to. `socket` is the embedded engine's; a server has a URL instead.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Configuration`] or [`StoreError::PasswordFile`]: end the program and say so.
+    pub fn new(config: Config, socket: Option<&Path>) -> Result<Self, StoreError> {
+        let client = connection::client(&config, socket)?;
+        let (config, stats) = (Arc::new(config), Arc::default());
+        Ok(Self {
+            client,
+            config,
+            stats,
+        })
+    }
+
+    /// Makes the database, or brings it to this program's schema. Once, before anything else.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::SchemaTooNew`]: end the program. If [`StoreError::is_retryable`], do it again later.
+    pub async fn prepare(&self) -> Result<(), StoreError> {
+        schema::apply(&self.client, &Names::of(&self.config)).await
+    }
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    ///
+    /// Why it doesn't.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.client.query_raw("SELECT 1").fetch_one::<u8>().await?;
+        Ok(())
+    }
+
+    /// What writes for a collector; its name is in every row.
+    pub fn writer(&self, collector: &str) -> Writer {
+        Writer {
+            client: self.client.clone(),
+            database: self.config.database.clone(),
+            collector: collector.to_owned(),
+            timeout: Duration::from_secs(self.config.insert_timeout_s),
+            stats: self.stats.clone(),
+        }
+    }
+
+    /// Its counters.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The largest groups, largest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Question`] for the asker; else the store's trouble.
+    pub async fn top(&self, question: &Top) -> Result<Vec<TopRow>, StoreError> {
+        let sql = top::statement(question, &self.config.database, self.horizon())?;
+        let rows: Vec<top::Answered> = self.ask(sql).await?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    /// Values over time.
+    ///
+    /// Octets and packets of a long flow are spread evenly over its life; flows and clients count in every point in which
+    /// they are alive. Only what lies in the window counts, in its first and last point too.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::top`].
+    pub async fn series(&self, question: &Series) -> Result<SeriesAnswer, StoreError> {
+        let window = question.subject.window;
+        let grid = series::grid(window, question.step)?;
+        series::check_lines(question)?;
+        let names = self.names(question).await?;
+        let points = series::points(window, grid);
+        let lines = self
+            .lines(question, &question.subject, grid, (&names, points))
+            .await?;
+        let previous = if question.previous {
+            let (subject, grid) = series::earlier(&question.subject, grid);
+            Some(
+                self.lines(question, &subject, grid, (&names, points))
+                    .await?,
+            )
+        } else {
+            None
+        };
+        Ok(SeriesAnswer {
+            from: grid.origin,
+            step_s: grid.step.as_secs(),
+            by: question.by,
+            lines,
+            previous,
+        })
+    }
+
+    /// Flow records, newest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::top`].
+    pub async fn flows(&self, question: &Flows) -> Result<FlowsAnswer, StoreError> {
+        let sql = records::statement(question, &self.config.database)?;
+        let mut rows: Vec<records::Stored> = self.ask(sql).await?;
+        let limit = usize::try_from(question.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        Ok(FlowsAnswer {
+            flows: rows.into_iter().map(Into::into).collect(),
+            more,
+        })
+    }
+
+    /// What it holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::top`].
+    pub async fn inventory(&self) -> Result<Inventory, StoreError> {
+        let cluster = self.config.cluster.as_deref();
+        let mut rows: Vec<inventory::Answered> = self
+            .ask(inventory::statement(&self.config.database, cluster))
+            .await?;
+        Ok(rows.pop().map(Into::into).unwrap_or_default())
+    }
+
+    /// The names of a series' lines: its largest groups.
+    async fn names(&self, question: &Series) -> Result<Vec<String>, StoreError> {
+        let Some(dimension) = question.dimension else {
+            return Ok(Vec::new());
+        };
+        let top = Top {
+            subject: question.subject.clone(),
+            dimension,
+            by: question.by,
+            limit: question.limit,
+        };
+        let rows = self.top(&top).await?;
+        Ok(rows.into_iter().map(|row| row.name).collect())
+    }
+
+    async fn lines(
+        &self,
+        question: &Series,
+        subject: &Subject,
+        grid: crate::select::Grid,
+        (names, points): (&[String], usize),
+    ) -> Result<Vec<crate::question::Line>, StoreError> {
+        let place = (self.config.database.as_str(), self.horizon());
+        let sql = series::statement(question, subject, grid, names, place);
+        let answered: Vec<series::Answered> = self.ask(sql).await?;
+        Ok(series::lines(
+            &answered,
+            names,
+            question.dimension.is_some(),
+            points,
+        ))
+    }
+
+    fn horizon(&self) -> Horizon {
+        Horizon {
+            now: clock::now(),
+            kept: self.config.retention,
+        }
+    }
+
+    /// Asks, within the limits of a question, and without the right to change anything.
+    async fn ask<T>(&self, sql: Sql) -> Result<Vec<T>, StoreError>
+    where
+        T: RowOwned + RowRead,
+    {
+        let limits = &self.config.limits;
+        let sql = sql.then(format!(
+            "\nSETTINGS readonly = 2, max_execution_time = {}, max_memory_usage = {}, \
+             max_bytes_before_external_group_by = {}, max_result_rows = {}, result_overflow_mode = 'throw'",
+            limits.seconds_max,
+            limits.memory_octets_max,
+            limits.memory_octets_max / 2,
+            limits.rows_max,
+        ));
+        let watch = Stopwatch::start();
+        let answer = sql.query(&self.client).fetch_all().await;
+        Stats::add(&self.stats.questions, 1);
+        Stats::add_time(&self.stats.question_us, watch);
+        answer.map_err(|error| {
+            Stats::add(&self.stats.question_failures, 1);
+            error.into()
+        })
+    }
+}
+
+impl Window {
+    /// Refuses an empty window.
+    pub(crate) fn check(self) -> Result<(), StoreError> {
+        if self.from < self.to {
+            return Ok(());
+        }
+        let message = format!(
+            "the window is empty: it begins at {} and ends at {}",
+            self.from, self.to
+        );
+        Err(StoreError::Question(message))
+    }
+}

@@ -1,0 +1,103 @@
+//! The largest groups.
+
+use serde::Deserialize;
+
+use crate::error::StoreError;
+use crate::grouping::Grouping;
+use crate::plan::Horizon;
+use crate::question::{Quantity, Top, TopRow};
+use crate::select::{Clients, Selection};
+use crate::sql::Sql;
+
+/// The most groups that can be asked for.
+const LIMIT_MAX: u32 = 10_000;
+
+/// A row as ClickHouse sends it.
+#[derive(Debug, Deserialize, clickhouse::Row)]
+pub(crate) struct Answered {
+    name: String,
+    octets: u64,
+    packets: u64,
+    flows: u64,
+    clients: u64,
+}
+
+impl From<Answered> for TopRow {
+    fn from(row: Answered) -> Self {
+        Self {
+            name: row.name,
+            octets: row.octets,
+            packets: row.packets,
+            flows: row.flows,
+            clients: row.clients,
+        }
+    }
+}
+
+/// The statement.
+///
+/// # Errors
+///
+/// [`StoreError::Question`] if the limit or the window is impossible.
+pub(crate) fn statement(
+    question: &Top,
+    database: &str,
+    horizon: Horizon,
+) -> Result<Sql, StoreError> {
+    if !(1..=LIMIT_MAX).contains(&question.limit) {
+        let message = format!("limit must be from 1 to {LIMIT_MAX}");
+        return Err(StoreError::Question(message));
+    }
+    question.subject.window.check()?;
+    let grouping = Grouping::by(question.dimension);
+    let clients = if grouping.of_one_client {
+        Clients::Key
+    } else {
+        Clients::Set
+    };
+    let selection = Selection {
+        database,
+        subject: &question.subject,
+        grouping: &grouping,
+        grid: None,
+        clients,
+        horizon,
+    };
+    let keys: Vec<&str> = grouping.keys.iter().map(|key| key.name).collect();
+    let keys = keys.join(", ");
+    let by = order(question.by);
+    let selects = selection.selects();
+    let (sums, group_by) = match (selects.len(), clients) {
+        (1, Clients::Key) => (ONE_PIECE_OF_KEY, String::new()),
+        (1, _) => (ONE_PIECE, String::new()),
+        _ => (PIECES, format!("\nGROUP BY {keys}")),
+    };
+    // Names are made of the groups that are left. Groups that are level stay in the order of their keys.
+    Ok(Sql::text(format!(
+        "SELECT {} AS name, octets, packets, flows, clients\n",
+        grouping.name
+    ))
+    .then(format!("FROM (\nSELECT {keys}, {sums}\nFROM (\n"))
+    .join(Sql::list(selects, "\nUNION ALL\n"))
+    .then(format!(
+        "\n){group_by}\nORDER BY {by} DESC, {keys}\nLIMIT ?\n)"
+    ))
+    .bind(u64::from(question.limit))
+    .then(format!("\nORDER BY {by} DESC, {keys}")))
+}
+
+const ONE_PIECE: &str = "octet_sum AS octets, packet_sum AS packets, flow_sum AS flows, \
+     finalizeAggregation(client_set) AS clients";
+const ONE_PIECE_OF_KEY: &str =
+    "octet_sum AS octets, packet_sum AS packets, flow_sum AS flows, client_set AS clients";
+const PIECES: &str = "sum(octet_sum) AS octets, sum(packet_sum) AS packets, sum(flow_sum) AS flows, \
+     uniqCombined64Merge(client_set) AS clients";
+
+fn order(by: Quantity) -> &'static str {
+    match by {
+        Quantity::Octets => "octets",
+        Quantity::Packets => "packets",
+        Quantity::Flows => "flows",
+        Quantity::Clients => "clients",
+    }
+}
