@@ -1,1 +1,25 @@
-//! placeholder
+//! The JSON API: the questions of the store, the books of the collector, health and metrics.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`router`] | the table of contents: every route, and the OpenAPI document made from them |
+//! | [`plant`] | what the API needs of the running product, as a trait that the binary implements |
+//! | `questions` | top, series, flows |
+//! | `operations` | accounting, exporters, readiness, metrics |
+//! | `imports`, `rules` | captures in, names of things |
+//! | `parameters` | what stands in an address: windows, filters |
+//! | `guard` | refuses requests that another site's page made |
+
+mod error;
+mod guard;
+mod imports;
+mod operations;
+mod parameters;
+pub mod plant;
+mod questions;
+pub mod router;
+mod rules;
+pub mod server;
+
+pub use error::{ApiError, ErrorBody};
+pub use parameters::parse_duration;

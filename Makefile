@@ -1,0 +1,40 @@
+# The commands of this project. Each does the set-up that it needs; CI runs `make test`.
+
+RELEASE := $(or $(CARGO_TARGET_DIR),target)/release/flowreel
+
+.PHONY: demo test check bench bless fuzz setup-build setup-test
+
+# Builds, starts everything, plays two hours of history and goes on live. Ctrl-C ends it.
+demo: setup-build
+	cargo build --release --locked --quiet
+	$(RELEASE) demo
+
+# What CI runs: everything that `check` looks at, then every test.
+test: setup-build setup-test check
+	cargo test --workspace --locked --no-fail-fast
+
+# Formatting, lints, licences, crate edges: quick enough to run before each commit.
+check: setup-build
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	scripts/deny.sh
+
+# Speed, beside a peer in the same run. Takes a few minutes and wants a quiet machine.
+bench: setup-build setup-test
+	cargo build --release --locked --workspace --examples --bins
+	scripts/bench.sh
+
+# Takes what the code says now as the golden answers; read the diff before you commit it.
+bless: setup-build
+	FLOWREEL_BLESS=1 INSTA_UPDATE=always cargo test --workspace --locked
+
+# Feeds mutated captures to the decoder for a minute; FUZZ_SECONDS=3600 for longer.
+fuzz: setup-build
+	scripts/fuzz.sh
+
+setup-build:
+	@scripts/packages.sh build
+	@scripts/install-engine.sh
+
+setup-test:
+	@scripts/packages.sh test

@@ -1,0 +1,153 @@
+//! Top, series and flows: the store's questions over HTTP.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+use store::question::{
+    Dimension, Flows, FlowsAnswer, Inventory, Quantity, Series, SeriesAnswer, Top, TopRow,
+};
+use utoipa::IntoParams;
+
+use crate::ApiError;
+use crate::error::ErrorBody;
+use crate::parameters::{Asked, Parameters, Segment, parse_duration};
+use crate::router::Api;
+
+/// A question's own parameters, and the five that every question has.
+macro_rules! question {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Deserialize, IntoParams)]
+        #[serde(deny_unknown_fields)]
+        #[into_params(parameter_in = Query)]
+        pub(crate) struct $name {
+            /// The last minutes, hours or days: `10m`, `2h`, `7d`. One hour if no time is given.
+            last: Option<String>,
+            /// First instant: RFC 3339, a date, or seconds since 1970.
+            from: Option<String>,
+            /// First instant after the window; now if left out.
+            to: Option<String>,
+            /// Which flows, in the filter language: `app "orders" and dst port 5432`.
+            filter: Option<String>,
+            /// Only what had arrived by then.
+            known_at: Option<String>,
+            $($(#[$field_doc])* $field: $type,)*
+        }
+
+        impl $name {
+            fn asked(&self) -> Asked<'_> {
+                Asked {
+                    last: self.last.as_deref(),
+                    from: self.from.as_deref(),
+                    to: self.to.as_deref(),
+                    filter: self.filter.as_deref(),
+                    known_at: self.known_at.as_deref(),
+                }
+            }
+        }
+    };
+}
+
+question! {
+    /// Parameters of a top question.
+    TopParameters {
+        /// What groups are ordered by; octets if left out.
+        by: Option<Quantity>,
+        /// How many groups, 1 to 10,000; 10 if left out.
+        limit: Option<u32>,
+    }
+}
+
+question! {
+    /// Parameters of a series.
+    SeriesParameters {
+        /// One line for each of the largest groups; one line in all if left out.
+        dimension: Option<Dimension>,
+        /// What is drawn; octets if left out.
+        by: Option<Quantity>,
+        /// How many lines, 1 to 100; 10 if left out.
+        limit: Option<u32>,
+        /// Width of a point: `10s`, `1m`, `1h`; chosen to fit if left out.
+        step: Option<String>,
+        /// Also the window right before.
+        previous: Option<bool>,
+    }
+}
+
+question! {
+    /// Parameters of a list of flows.
+    FlowsParameters {
+        /// How many flows, newest first, 1 to 100,000; 100 if left out.
+        limit: Option<u32>,
+    }
+}
+
+/// The largest applications, clients, servers, conversations …
+#[utoipa::path(get, path = "/api/v1/top/{dimension}", tag = "questions",
+    params(("dimension" = Dimension, Path, description = "What flows are grouped by"), TopParameters),
+    responses((status = 200, body = Vec<TopRow>), (status = 400, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn top(
+    State(api): State<Api>,
+    Segment(dimension): Segment<Dimension>,
+    Parameters(parameters): Parameters<TopParameters>,
+) -> Result<Json<Vec<TopRow>>, ApiError> {
+    let question = Top {
+        subject: parameters.asked().subject(flow::clock::now())?,
+        dimension,
+        by: parameters.by.unwrap_or_default(),
+        limit: bounded("limit", parameters.limit, 10, 10_000)?,
+    };
+    Ok(Json(api.store.top(&question).await?))
+}
+
+/// A quantity over time.
+#[utoipa::path(get, path = "/api/v1/series", tag = "questions", params(SeriesParameters),
+    responses((status = 200, body = SeriesAnswer), (status = 400, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn series(
+    State(api): State<Api>,
+    Parameters(parameters): Parameters<SeriesParameters>,
+) -> Result<Json<SeriesAnswer>, ApiError> {
+    let step = parameters.step.as_deref().map(parse_duration).transpose();
+    let question = Series {
+        subject: parameters.asked().subject(flow::clock::now())?,
+        dimension: parameters.dimension,
+        by: parameters.by.unwrap_or_default(),
+        limit: bounded("limit", parameters.limit, 10, 100)?,
+        step: step.map_err(|error| ApiError::parameter("step", error))?,
+        previous: parameters.previous.unwrap_or(false),
+    };
+    Ok(Json(api.store.series(&question).await?))
+}
+
+/// Flow records, newest first.
+#[utoipa::path(get, path = "/api/v1/flows", tag = "questions", params(FlowsParameters),
+    responses((status = 200, body = FlowsAnswer), (status = 400, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn flows(
+    State(api): State<Api>,
+    Parameters(parameters): Parameters<FlowsParameters>,
+) -> Result<Json<FlowsAnswer>, ApiError> {
+    let question = Flows {
+        subject: parameters.asked().subject(flow::clock::now())?,
+        limit: bounded("limit", parameters.limit, 100, 100_000)?,
+    };
+    Ok(Json(api.store.flows(&question).await?))
+}
+
+/// What the store holds.
+#[utoipa::path(get, path = "/api/v1/inventory", tag = "questions",
+    responses((status = 200, body = Inventory), (status = 503, body = ErrorBody)))]
+pub(crate) async fn inventory(State(api): State<Api>) -> Result<Json<Inventory>, ApiError> {
+    Ok(Json(api.store.inventory().await?))
+}
+
+fn bounded(name: &str, value: Option<u32>, default: u32, most: u32) -> Result<u32, ApiError> {
+    let value = value.unwrap_or(default);
+    if (1..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(ApiError::parameter(
+            name,
+            format!("'{name}' is {value}; it goes from 1 to {most}"),
+        ))
+    }
+}

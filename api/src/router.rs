@@ -1,0 +1,83 @@
+//! The table of contents: every route, and the OpenAPI document that is made from them.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use store::Store;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::plant::Plant;
+use crate::{ApiError, guard, imports, operations, questions, rules};
+
+/// What handlers work with.
+#[derive(Clone)]
+pub struct Api {
+    /// Answers questions.
+    pub store: Arc<Store>,
+    /// The running product.
+    pub plant: Arc<dyn Plant>,
+    /// Uploads so far, for their file names.
+    pub uploads: Arc<AtomicU64>,
+}
+
+impl Api {
+    /// Over a store and a plant.
+    pub fn new(store: Arc<Store>, plant: Arc<dyn Plant>) -> Self {
+        Self {
+            store,
+            plant,
+            uploads: Arc::default(),
+        }
+    }
+}
+
+/// Title and purpose; routes add themselves.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Flowreel",
+    description = "Which application is slow, and which part of the path: questions over flows, live or replayed."
+))]
+struct Document;
+
+/// Largest capture file that is taken in one request.
+pub const UPLOAD_OCTETS_MAX: usize = 16 << 30;
+
+fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(questions::top))
+        .routes(routes!(questions::series))
+        .routes(routes!(questions::flows))
+        .routes(routes!(questions::inventory))
+        .routes(routes!(operations::accounting))
+        .routes(routes!(operations::exporters))
+        .routes(routes!(imports::imports, imports::import))
+        .routes(routes!(imports::import_status))
+        .routes(routes!(rules::rules, rules::set_rules))
+        .routes(routes!(rules::reclassify))
+        .routes(routes!(rules::complete_filter))
+        .routes(routes!(operations::healthz))
+        .routes(routes!(operations::readyz))
+        .routes(routes!(operations::metrics))
+}
+
+/// The OpenAPI document.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+/// Everything that the server answers.
+pub fn router(api: Api) -> Router {
+    let (router, document) = routes().split_for_parts();
+    let document = Json(document);
+    router
+        .route("/api/openapi.json", get(|| async move { document }))
+        .fallback(|| async { ApiError::not_found("there is nothing at this address") })
+        .layer(DefaultBodyLimit::max(UPLOAD_OCTETS_MAX))
+        .layer(middleware::from_fn(guard::refuse_other_sites))
+        .with_state(api)
+}

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Checks licences, bans and sources of everything that is linked in; advisories too where their database can be reached.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+version=0.20.2
+tools=${FLOWREEL_TOOLS_DIR:-$HOME/.cache/flowreel/tools}
+if ! "$tools/bin/cargo-deny" --version 2>/dev/null | grep -qF "$version"; then
+  echo "building cargo-deny $version (once, a few minutes)"
+  cargo install --quiet --locked --no-default-features --root "$tools" --target-dir "$tools/build" "cargo-deny@$version"
+  rm -rf "$tools/build"
+fi
+
+"$tools/bin/cargo-deny" --log-level error check licenses bans sources
+# A database that can't be fetched is no finding; one that could is.
+if [ "${FLOWREEL_ADVISORIES:-}" = 1 ]; then
+  "$tools/bin/cargo-deny" check advisories
+fi
