@@ -1,0 +1,57 @@
+//! The decoder's limits.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use serde::Deserialize;
+
+/// Limits, each a promise about memory, and what the operator knows of sampling.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DecodeConfig {
+    /// Exporters (address and feed) at the same time. Newcomers beyond it are refused; one that was silent for
+    /// `exporter_silence_s` makes room.
+    pub exporters_max: usize,
+    /// See `exporters_max`.
+    pub exporter_silence_s: u32,
+    /// Observation domains per exporter; the longest silent one makes room.
+    pub domains_max: usize,
+    /// Templates per exporter, all domains together; the least recently used one makes room.
+    pub templates_max: usize,
+    /// Fields per template.
+    pub template_fields_max: usize,
+    /// Octets of all datagrams that wait for a template; one exporter may use a quarter. Beyond it the newest is dropped.
+    pub waiting_octets_max: usize,
+    /// How long a datagram waits for a template, by times of arrival. Exporters send templates again every minute to half
+    /// an hour.
+    pub waiting_age_max_s: u32,
+    /// Octets of a text that are kept.
+    pub text_octets_max: usize,
+    /// Names from options data (interfaces, applications, VRFs) per exporter and kind.
+    pub names_max: usize,
+    /// Flows per domain whose running totals are remembered, for exporters that send totals instead of differences.
+    pub totals_max: usize,
+    /// How often senders behind one address must contradict each other before they are told apart by port.
+    pub port_scope_after: u32,
+    /// Sampling intervals of exporters that do not say, by address.
+    pub sampling: BTreeMap<IpAddr, u32>,
+}
+
+impl Default for DecodeConfig {
+    fn default() -> Self {
+        Self {
+            exporters_max: 10_000,
+            exporter_silence_s: 86_400,
+            domains_max: 1_024,
+            templates_max: 4_096,
+            template_fields_max: 512,
+            waiting_octets_max: 64 << 20,
+            waiting_age_max_s: 1_800,
+            text_octets_max: 1_024,
+            names_max: 16_384,
+            totals_max: 65_536,
+            port_scope_after: 3,
+            sampling: BTreeMap::new(),
+        }
+    }
+}

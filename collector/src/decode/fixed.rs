@@ -1,0 +1,120 @@
+//! The versions without templates: v1, v5 and v7, each a plan of its own.
+
+use flow::Version;
+
+use super::plan::{Field, Plan};
+use crate::fields::{Element, FieldTable};
+
+/// Fields as id and length; 210 is padding.
+type Layout = &'static [(u16, u16)];
+
+/// Source, destination, next hop, interfaces, counters, uptime stamps, ports: alike in all three.
+const COMMON: Layout = &[
+    (8, 4),
+    (12, 4),
+    (15, 4),
+    (10, 2),
+    (14, 2),
+    (2, 4),
+    (1, 4),
+    (22, 4),
+    (21, 4),
+    (7, 2),
+    (11, 2),
+];
+/// 52 octets: padding, protocol, ToS, TCP flags, padding.
+const V1: Layout = &[(210, 2), (4, 1), (5, 1), (6, 1), (210, 11)];
+/// 48 octets: padding, TCP flags, protocol, ToS, ASs, prefix lengths, padding.
+const V5: Layout = &[
+    (210, 1),
+    (6, 1),
+    (4, 1),
+    (5, 1),
+    (16, 2),
+    (17, 2),
+    (9, 1),
+    (13, 1),
+    (210, 2),
+];
+/// 52 octets: as v5, then flags of validity and the router that the switch took a short cut around.
+const V7: Layout = &[
+    (210, 1),
+    (6, 1),
+    (4, 1),
+    (5, 1),
+    (16, 2),
+    (17, 2),
+    (9, 1),
+    (13, 1),
+    (210, 2),
+    (210, 4),
+];
+
+/// The three plans.
+#[derive(Debug)]
+pub(crate) struct FixedPlans {
+    v1: Plan,
+    v5: Plan,
+    v7: Plan,
+}
+
+impl FixedPlans {
+    pub(crate) fn new(table: &FieldTable) -> Self {
+        let plan = |layout: Layout| {
+            let fields: Vec<_> = COMMON
+                .iter()
+                .chain(layout)
+                .map(|(id, length)| Field {
+                    element: Element::iana(*id),
+                    length: *length,
+                })
+                .collect();
+            Plan::compile(&fields, table, true)
+        };
+        Self {
+            v1: plan(V1),
+            v5: plan(V5),
+            v7: plan(V7),
+        }
+    }
+
+    /// The plan of a version without templates, `None` for the others.
+    pub(crate) fn get(&self, version: Version) -> Option<&Plan> {
+        match version {
+            Version::V1 => Some(&self.v1),
+            Version::V5 => Some(&self.v5),
+            Version::V7 => Some(&self.v7),
+            _ => None,
+        }
+    }
+}
+
+/// Records to decode: as many as the header says, if they are there; else as many whole ones as there are.
+pub(crate) fn count(claimed: u16, octets: usize, record_length: usize) -> usize {
+    let there = octets / record_length;
+    match usize::from(claimed) {
+        0 => there,
+        claimed => claimed.min(there),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_have_the_length_of_their_version() {
+        let plans = FixedPlans::new(&FieldTable::builtin());
+        let length = |version| plans.get(version).unwrap().record_length;
+        assert_eq!(length(Version::V1), Some(52));
+        assert_eq!(length(Version::V5), Some(48));
+        assert_eq!(length(Version::V7), Some(52));
+    }
+
+    #[test]
+    fn a_wrong_count_costs_no_record_that_is_there() {
+        assert_eq!(count(0, 96, 48), 2);
+        assert_eq!(count(30, 100, 48), 2);
+        assert_eq!(count(1, 96, 48), 1);
+    }
+}

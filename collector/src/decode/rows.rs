@@ -1,0 +1,300 @@
+//! One Set of records to rows of the batch, a column at a time.
+
+use std::fmt::Write as _;
+
+use flow::batch::{Columns, CounterKind, Described};
+use flow::{Datagram, FlowBatch, TapePosition};
+
+use super::cell::{Cells, Single, address, unsigned};
+use super::frame;
+use super::plan::Plan;
+use super::records::{Place, Records};
+use super::sampling::SamplingContext;
+use super::times::{PacketClock, TimeScratch};
+use crate::fields::{Say, Slot, TextUse};
+
+/// What holds for all records of a Set.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) datagram: &'a Datagram,
+    pub(crate) at: TapePosition,
+    pub(crate) described: Described,
+    pub(crate) clock: PacketClock,
+    pub(crate) sampling: SamplingContext<'a>,
+    pub(crate) text_octets_max: usize,
+}
+
+/// What was met on the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) misfits: u64,
+    pub(crate) texts_cut: u64,
+    pub(crate) implausible: u64,
+    pub(crate) clamped: u64,
+    pub(crate) frames_unreadable: u64,
+    /// Bit per [`flow::batch::TimeKind`].
+    pub(crate) time_kinds: u16,
+}
+
+/// Adds a row for each record.
+pub(crate) fn append(
+    plan: &Plan,
+    records: &Records<'_>,
+    context: Context<'_>,
+    out: &mut FlowBatch,
+    times: &mut TimeScratch,
+) -> Outcome {
+    let row = out.rows();
+    let mut outcome = Outcome::default();
+    if records.count() == 0 {
+        return outcome;
+    }
+    out.push_rows(
+        context.datagram,
+        context.at,
+        context.described,
+        records.offsets(),
+    );
+    let columns = &mut out.columns;
+    fill_columns(plan, records, row, columns, &mut outcome);
+    fill_icmp(plan, records, row, columns);
+    let timed = plan.times.fill(records, context.clock, row, columns, times);
+    (outcome.clamped, outcome.time_kinds) = (timed.clamped, timed.kinds);
+    plan.sampling.fill(records, context.sampling, row, columns);
+    if let Some(kind) = plan.counters {
+        outcome.implausible = fill_counter_kind(kind, row, records.count(), columns);
+    }
+    if let Some((frame, place)) = plan.frame {
+        let cells = records.at(place);
+        for index in 0..records.count() {
+            let read = frame::fill(frame, cells.cell(index), columns, row + index);
+            outcome.frames_unreadable += u64::from(!read);
+        }
+    }
+    fill_measures(plan, records, row, out);
+    fill_texts(
+        plan,
+        records,
+        row,
+        context.text_octets_max,
+        out,
+        &mut outcome,
+    );
+    outcome
+}
+
+fn fill_columns(
+    plan: &Plan,
+    records: &Records<'_>,
+    row: usize,
+    columns: &mut Columns,
+    outcome: &mut Outcome,
+) {
+    for column in &plan.columns {
+        let misfits = column
+            .slot
+            .fill(columns, row, &records.at(column.place), column.form);
+        outcome.misfits += misfits as u64;
+        let Some(fallback) = column.fallback else {
+            continue;
+        };
+        let (first, second) = (records.at(column.place), records.at(fallback));
+        for index in 0..records.count() {
+            let (first, second) = (first.cell(index), second.cell(index));
+            if is_zero(first) && !is_zero(second) {
+                column
+                    .slot
+                    .fill(columns, row + index, &Single(second), column.form);
+            }
+        }
+    }
+}
+
+fn is_zero(octets: &[u8]) -> bool {
+    octets.iter().all(|octet| *octet == 0)
+}
+
+/// Type and code in fields of their own, where no field holds both.
+fn fill_icmp(plan: &Plan, records: &Records<'_>, row: usize, columns: &mut Columns) {
+    let both = plan
+        .columns
+        .iter()
+        .any(|column| column.slot == Slot::icmp_type_code);
+    let (Some(kind), false) = (plan.icmp_type, both) else {
+        return;
+    };
+    let octet =
+        |place: Place, index| unsigned(records.at(place).cell(index)).map(|value| value & 0xff);
+    for index in 0..records.count() {
+        let Some(kind) = octet(kind, index) else {
+            continue;
+        };
+        let code = plan
+            .icmp_code
+            .and_then(|place| octet(place, index))
+            .unwrap_or(0);
+        if let Ok(both) = u16::try_from(kind << 8 | code) {
+            columns.icmp_type_code.set(row + index, both);
+        }
+    }
+}
+
+/// Octets of an IPv4 header without options: no IP packet is shorter.
+const PACKET_OCTETS_MIN: u64 = 20;
+
+fn fill_counter_kind(kind: CounterKind, row: usize, rows: usize, columns: &mut Columns) -> u64 {
+    columns
+        .counter_kind
+        .extend_at(row, std::iter::repeat_n(kind as u8, rows));
+    let (octets, packets) = (columns.octets.values(), columns.packets.values());
+    let mut implausible = 0;
+    for row in row..row + rows {
+        let octets = octets.get(row).copied();
+        let packets = packets.get(row).copied().unwrap_or(0);
+        let too_few =
+            octets.is_some_and(|octets| octets < packets.saturating_mul(PACKET_OCTETS_MIN));
+        if too_few || octets.unwrap_or(0) >= 1 << 63 || packets >= 1 << 63 {
+            columns
+                .counter_kind
+                .set(row, CounterKind::Implausible as u8);
+            implausible += 1;
+        }
+    }
+    implausible
+}
+
+fn fill_measures(plan: &Plan, records: &Records<'_>, row: usize, out: &mut FlowBatch) {
+    if plan.measures.is_empty() {
+        return;
+    }
+    for index in 0..records.count() {
+        for (measure, place, zero_is_absent) in &plan.measures {
+            match unsigned(records.at(*place).cell(index)) {
+                None => {}
+                Some(0) if *zero_is_absent => {}
+                Some(value) => out.measures.push(row + index, *measure, value),
+            }
+        }
+    }
+}
+
+fn fill_texts(
+    plan: &Plan,
+    records: &Records<'_>,
+    row: usize,
+    octets_max: usize,
+    out: &mut FlowBatch,
+    outcome: &mut Outcome,
+) {
+    if plan.texts.is_empty() {
+        return;
+    }
+    for index in 0..records.count() {
+        for (text, place) in &plan.texts {
+            let octets = records.at(*place).cell(index);
+            let row = row + index;
+            outcome.texts_cut += u64::from(octets.len() > octets_max);
+            let octets = &octets[..octets.len().min(octets_max)];
+            let enrichment = &mut out.enrichment;
+            match text {
+                TextUse::Extra(name, say) => {
+                    if let Some(value) = said(octets, *say) {
+                        out.extras.push(row, name.clone(), value);
+                    }
+                }
+                TextUse::Application => set_text(&mut enrichment.exporter_application, row, octets),
+                TextUse::InVrf => set_text(&mut enrichment.in_vrf_name, row, octets),
+            }
+        }
+    }
+}
+
+fn set_text(column: &mut flow::column::TextColumn, row: usize, octets: &[u8]) {
+    if let Some(text) = clean(octets)
+        && column.get(row).is_none()
+    {
+        column.set_text(row, &text);
+    }
+}
+
+/// A text as people may see it: up to its padding of zeros, invalid UTF-8 replaced, control characters left out. `None` if
+/// nothing is left.
+pub(crate) fn clean(octets: &[u8]) -> Option<String> {
+    let end = octets
+        .iter()
+        .position(|octet| *octet == 0)
+        .unwrap_or(octets.len());
+    let text = String::from_utf8_lossy(&octets[..end]);
+    let text = text.trim();
+    let text: String = text.chars().filter(|letter| !letter.is_control()).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+/// Octets as the mapping says they read; `None` if there is nothing to say.
+fn said(octets: &[u8], say: Say) -> Option<String> {
+    match say {
+        Say::Text => clean(octets),
+        Say::Unsigned => unsigned(octets).map(|value| value.to_string()),
+        Say::Signed => signed(octets).map(|value| value.to_string()),
+        Say::Float => float(octets).map(|value| value.to_string()),
+        Say::Address => address(octets).map(|found| flow::address::narrow(found).to_string()),
+        Say::Mac if octets.len() == 6 => Some(hex(octets, ":")),
+        Say::Mac | Say::Hex => (!octets.is_empty()).then(|| hex(octets, "")),
+    }
+}
+
+fn signed(octets: &[u8]) -> Option<i64> {
+    let negative = octets.first()? & 0x80 != 0;
+    let start = if negative { -1_i64 } else { 0 };
+    (octets.len() <= 8).then(|| {
+        octets
+            .iter()
+            .fold(start, |value, octet| value << 8 | i64::from(*octet))
+    })
+}
+
+fn float(octets: &[u8]) -> Option<f64> {
+    match octets.len() {
+        4 => Some(f32::from_be_bytes(octets.try_into().ok()?).into()),
+        8 => Some(f64::from_be_bytes(octets.try_into().ok()?)),
+        _ => None,
+    }
+}
+
+fn hex(octets: &[u8], between: &str) -> String {
+    let mut text = String::with_capacity(octets.len() * (2 + between.len()));
+    for (index, octet) in octets.iter().enumerate() {
+        if index > 0 {
+            text.push_str(between);
+        }
+        let _ = write!(text, "{octet:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_lose_padding_and_control_characters() {
+        assert_eq!(clean(b"web\0\0\0junk").as_deref(), Some("web"));
+        assert_eq!(clean(b"a\x1b[31mb\r\n").as_deref(), Some("a[31mb"));
+        assert_eq!(clean(b"\0\0"), None);
+        assert_eq!(clean(&[0xff, b'x']).as_deref(), Some("\u{fffd}x"));
+    }
+
+    #[test]
+    fn octets_read_as_the_mapping_says() {
+        assert_eq!(said(&[0xff, 0xfe], Say::Signed).as_deref(), Some("-2"));
+        assert_eq!(said(&[0x3f, 0x80, 0, 0], Say::Float).as_deref(), Some("1"));
+        assert_eq!(
+            said(&[10, 0, 0, 1], Say::Address).as_deref(),
+            Some("10.0.0.1")
+        );
+        assert_eq!(
+            said(&[2, 0, 0x5e, 0x10, 0, 1], Say::Mac).as_deref(),
+            Some("02:00:5e:10:00:01")
+        );
+    }
+}

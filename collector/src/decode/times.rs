@@ -1,0 +1,526 @@
+//! Every family of time stamps, made into two instants and what is known of their quality.
+
+use flow::batch::{Columns, TimeKind, TimeQuality};
+use flow::clock::{NANOS_PER_MICRO, NANOS_PER_MILLI, NANOS_PER_SECOND};
+
+use super::cell::{Cells, unsigned};
+use super::records::{Place, Records};
+use crate::fields::{Edge, Stamp};
+
+/// What a packet header says about time, and when it came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PacketClock {
+    /// The header's time of day, nanoseconds since the epoch.
+    pub(crate) export: i64,
+    /// The header's uptime in milliseconds, the same instant as `export`; IPFIX has none.
+    pub(crate) uptime_ms: Option<u32>,
+    /// When the exporter's uptime was 0, from options data (IE 160), nanoseconds since the epoch.
+    pub(crate) system_init: Option<i64>,
+    /// When the datagram arrived, nanoseconds since the epoch.
+    pub(crate) received: i64,
+}
+
+/// A stamp and where it is.
+#[derive(Clone, Copy, Debug)]
+struct StampPlace {
+    stamp: Stamp,
+    place: Place,
+}
+
+/// Where a template's records tell their times.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TimePlan {
+    start: Vec<StampPlace>,
+    end: Vec<StampPlace>,
+    reverse_start: Vec<StampPlace>,
+    reverse_end: Vec<StampPlace>,
+    observation: Vec<StampPlace>,
+    duration: Option<StampPlace>,
+    system_init: Option<Place>,
+    /// Milliseconds from the first packet to the first of the reverse direction.
+    pub(crate) reverse_delta_ms: Option<Place>,
+}
+
+/// Nothing was sent.
+const ABSENT: i64 = i64::MIN;
+/// Something impossible was sent.
+const IMPOSSIBLE: i64 = i64::MIN + 1;
+
+/// Times of the records at hand; kept between Sets for its memory.
+#[derive(Debug, Default)]
+pub(crate) struct TimeScratch {
+    start: Vec<i64>,
+    end: Vec<i64>,
+    kinds: Vec<u8>,
+    qualities: Vec<u8>,
+    other: Vec<i64>,
+}
+
+/// What happened to the times of a Set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TimeOutcome {
+    /// Records whose times were impossible.
+    pub(crate) clamped: u64,
+    /// Bit per [`TimeKind`].
+    pub(crate) kinds: u16,
+}
+
+impl TimePlan {
+    pub(crate) fn add(&mut self, edge: Edge, stamp: Stamp, place: Place) {
+        let stamp = StampPlace { stamp, place };
+        match edge {
+            Edge::Start => self.start.push(stamp),
+            Edge::End => self.end.push(stamp),
+            Edge::ReverseStart => self.reverse_start.push(stamp),
+            Edge::ReverseEnd => self.reverse_end.push(stamp),
+            Edge::Observation => self.observation.push(stamp),
+            Edge::Duration => self.duration = self.duration.or(Some(stamp)),
+            Edge::SystemInit => self.system_init = self.system_init.or(Some(place)),
+        }
+    }
+
+    /// Puts the best stamp of each edge first.
+    ///
+    /// Finer before coarser; uptime before whole seconds, but last where nothing relates it to the time of day.
+    pub(crate) fn finish(&mut self, uptime_known: bool) {
+        let known = uptime_known || self.system_init.is_some();
+        for edge in [
+            &mut self.start,
+            &mut self.end,
+            &mut self.reverse_start,
+            &mut self.reverse_end,
+            &mut self.observation,
+        ] {
+            edge.sort_by_key(|stamp| match stamp.stamp {
+                Stamp::Nanos => 0,
+                Stamp::Micros => 1,
+                Stamp::Millis => 2,
+                Stamp::Uptime if known => 3,
+                Stamp::DeltaMicros => 4,
+                Stamp::Seconds => 5,
+                Stamp::Uptime => 6,
+            });
+        }
+    }
+
+    /// Writes `start`, `end`, their kind and quality, and the reverse direction's times.
+    pub(crate) fn fill(
+        &self,
+        records: &Records<'_>,
+        clock: PacketClock,
+        row: usize,
+        columns: &mut Columns,
+        scratch: &mut TimeScratch,
+    ) -> TimeOutcome {
+        let TimeScratch {
+            start,
+            end,
+            kinds,
+            qualities,
+            other,
+        } = scratch;
+        kinds.clear();
+        kinds.resize(records.count(), 0);
+        self.read(&self.start, records, clock, start, Some(kinds));
+        self.read(&self.end, records, clock, end, Some(kinds));
+        self.fill_gaps(records, clock, start, end, kinds, other);
+        let outcome = judge(clock, start, end, kinds, qualities);
+        columns.start.extend_sparse(row, start);
+        columns.end.extend_sparse(row, end);
+        columns.time_kind.extend_at(row, kinds.iter().copied());
+        columns
+            .time_quality
+            .extend_at(row, qualities.iter().copied());
+        self.fill_reverse(records, clock, row, columns, start, other);
+        outcome
+    }
+
+    /// Reads one edge: each record's first stamp, in the plan's order, that is there and not 0.
+    fn read(
+        &self,
+        stamps: &[StampPlace],
+        records: &Records<'_>,
+        clock: PacketClock,
+        into: &mut Vec<i64>,
+        mut kinds: Option<&mut Vec<u8>>,
+    ) {
+        into.clear();
+        into.resize(records.count(), ABSENT);
+        for stamp in stamps {
+            let cells = records.at(stamp.place);
+            let convert = Convert::new(stamp.stamp, clock);
+            let inits = self.system_init.map(|place| records.at(place));
+            let mut one = |index: usize, raw: Option<u64>| {
+                if into[index] != ABSENT {
+                    return;
+                }
+                let init = inits
+                    .and_then(|cells| unsigned(cells.cell(index)))
+                    .filter(|init| *init != 0)
+                    .map(millis);
+                into[index] = raw.map_or(ABSENT, |raw| convert.to_nanos(raw, init));
+                if let Some(kinds) = &mut kinds
+                    && into[index] != ABSENT
+                    && kinds[index] == 0
+                {
+                    kinds[index] = convert.kind as u8;
+                }
+            };
+            match cells.strided() {
+                Some(strided) if strided.width == 4 => {
+                    for (index, octets) in strided.each::<4>().enumerate() {
+                        one(index, Some(u64::from(u32::from_be_bytes(octets))));
+                    }
+                }
+                Some(strided) if strided.width == 8 => {
+                    for (index, octets) in strided.each::<8>().enumerate() {
+                        one(index, Some(u64::from_be_bytes(octets)));
+                    }
+                }
+                _ => (0..records.count()).for_each(|index| one(index, unsigned(cells.cell(index)))),
+            }
+        }
+    }
+
+    /// Finds an edge that was not sent from the event's time or the duration.
+    fn fill_gaps(
+        &self,
+        records: &Records<'_>,
+        clock: PacketClock,
+        start: &mut [i64],
+        end: &mut [i64],
+        kinds: &mut [u8],
+        observed: &mut Vec<i64>,
+    ) {
+        if !self.observation.is_empty() {
+            self.read(&self.observation, records, clock, observed, None);
+            for (index, seen) in observed
+                .iter()
+                .enumerate()
+                .filter(|(_, seen)| is_time(**seen))
+            {
+                if end[index] == ABSENT {
+                    end[index] = *seen;
+                }
+                if start[index] == ABSENT && kinds[index] == 0 && self.duration.is_none() {
+                    start[index] = *seen;
+                }
+                if kinds[index] == 0 {
+                    kinds[index] = TimeKind::Observation as u8;
+                }
+            }
+        }
+        let Some(duration) = self.duration else {
+            return;
+        };
+        let cells = records.at(duration.place);
+        let unit = match duration.stamp {
+            Stamp::Millis => NANOS_PER_MILLI,
+            _ => NANOS_PER_MICRO,
+        };
+        for index in 0..records.count() {
+            let Some(length) = unsigned(cells.cell(index)) else {
+                continue;
+            };
+            let length = i64::try_from(length)
+                .unwrap_or(i64::MAX)
+                .saturating_mul(unit);
+            match (is_time(start[index]), is_time(end[index])) {
+                (true, false) if end[index] == ABSENT => {
+                    end[index] = start[index].saturating_add(length)
+                }
+                (false, true) if start[index] == ABSENT => {
+                    start[index] = end[index].saturating_sub(length);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn fill_reverse(
+        &self,
+        records: &Records<'_>,
+        clock: PacketClock,
+        row: usize,
+        columns: &mut Columns,
+        start: &[i64],
+        other: &mut Vec<i64>,
+    ) {
+        if !self.reverse_end.is_empty() {
+            self.read(&self.reverse_end, records, clock, other, None);
+            columns.reverse_end.extend_sparse(row, other);
+        }
+        if !self.reverse_start.is_empty() {
+            self.read(&self.reverse_start, records, clock, other, None);
+            columns.reverse_start.extend_sparse(row, other);
+        } else if let Some(place) = self.reverse_delta_ms {
+            let cells = records.at(place);
+            for (index, start) in start.iter().enumerate() {
+                let reversed = columns.reverse_packets.get(row + index);
+                if let Some(delta) = unsigned(cells.cell(index))
+                    && reversed.is_some_and(|packets| packets > 0)
+                    && is_time(*start)
+                {
+                    columns
+                        .reverse_start
+                        .set(row + index, start.saturating_add(millis(delta)));
+                }
+            }
+        }
+    }
+}
+
+/// Makes pairs of instants plausible, and says how.
+fn judge(
+    clock: PacketClock,
+    start: &mut [i64],
+    end: &mut [i64],
+    kinds: &mut [u8],
+    qualities: &mut Vec<u8>,
+) -> TimeOutcome {
+    let mut outcome = TimeOutcome::default();
+    qualities.clear();
+    for ((start, end), kind) in start.iter_mut().zip(end).zip(kinds) {
+        let quality = judge_one(clock, start, end, kind);
+        outcome.clamped += u64::from(quality == TimeQuality::Clamped);
+        outcome.kinds |= 1 << *kind;
+        qualities.push(quality as u8);
+    }
+    outcome
+}
+
+#[inline]
+fn judge_one(clock: PacketClock, start: &mut i64, end: &mut i64, kind: &mut u8) -> TimeQuality {
+    // The common case: both there, in order.
+    if *start > IMPOSSIBLE && *end >= *start {
+        return TimeQuality::Exact;
+    }
+    if *start == ABSENT && *end == ABSENT {
+        (*start, *end) = (clock.received, clock.received);
+        *kind = TimeKind::Received as u8;
+        return TimeQuality::Absent;
+    }
+    let mut quality = TimeQuality::Exact;
+    for edge in [&mut *start, &mut *end] {
+        if *edge == IMPOSSIBLE {
+            *edge = clock.export;
+            quality = TimeQuality::Clamped;
+        }
+    }
+    if *start != ABSENT && *end != ABSENT && *end < *start {
+        (*start, *end) = (clock.export, clock.export);
+        quality = TimeQuality::Clamped;
+    }
+    quality
+}
+
+fn is_time(nanos: i64) -> bool {
+    nanos > IMPOSSIBLE
+}
+
+fn millis(value: u64) -> i64 {
+    i64::try_from(value)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(NANOS_PER_MILLI)
+}
+
+/// One family of stamps within one packet.
+struct Convert {
+    stamp: Stamp,
+    clock: PacketClock,
+    kind: TimeKind,
+}
+
+impl Convert {
+    fn new(stamp: Stamp, clock: PacketClock) -> Self {
+        let kind = match stamp {
+            Stamp::Uptime => TimeKind::Uptime,
+            Stamp::Seconds => TimeKind::Seconds,
+            Stamp::Millis => TimeKind::Millis,
+            Stamp::Micros => TimeKind::Micros,
+            Stamp::Nanos => TimeKind::Nanos,
+            Stamp::DeltaMicros => TimeKind::DeltaMicros,
+        };
+        Self { stamp, clock, kind }
+    }
+
+    /// Nanoseconds since the epoch, [`ABSENT`] or [`IMPOSSIBLE`]. `init` is the record's own IE 160.
+    #[inline]
+    fn to_nanos(&self, raw: u64, init: Option<i64>) -> i64 {
+        match self.stamp {
+            Stamp::Uptime => self.uptime(raw, init),
+            // No flow was in 1970: exporters send 0 for "not set".
+            Stamp::Seconds | Stamp::Millis | Stamp::Micros | Stamp::Nanos if raw == 0 => ABSENT,
+            Stamp::Seconds => scaled(raw, NANOS_PER_SECOND),
+            Stamp::Millis => scaled(raw, NANOS_PER_MILLI),
+            Stamp::Micros => ntp(raw, NANOS_PER_MICRO),
+            Stamp::Nanos => ntp(raw, 1),
+            // RFC 7011 has only negative offsets: microseconds before the export time (IE 158, 159).
+            Stamp::DeltaMicros => match i64::try_from(raw) {
+                Ok(delta) => self
+                    .clock
+                    .export
+                    .saturating_sub(delta.saturating_mul(NANOS_PER_MICRO)),
+                Err(_) => IMPOSSIBLE,
+            },
+        }
+    }
+
+    /// Uptime of 32 bits against the header's pair of clocks ([RFC 3954 §5.1]), or the time of the last start.
+    ///
+    /// The difference wraps with the counter and is read as signed: a flow may be up to 24.8 days old. A stamp after the
+    /// header's own uptime is impossible.
+    #[inline]
+    fn uptime(&self, raw: u64, init: Option<i64>) -> i64 {
+        let Ok(stamp) = u32::try_from(raw) else {
+            return IMPOSSIBLE;
+        };
+        if let Some(uptime) = self.clock.uptime_ms {
+            let age = uptime.wrapping_sub(stamp);
+            if age > i32::MAX.unsigned_abs() {
+                return IMPOSSIBLE;
+            }
+            return self.clock.export - i64::from(age) * NANOS_PER_MILLI;
+        }
+        match init.or(self.clock.system_init) {
+            Some(init) => since_start(init, stamp, self.clock.export),
+            None => IMPOSSIBLE,
+        }
+    }
+}
+
+/// `stamp` milliseconds after `init`, with as many wraps of the 32-bit counter as bring it nearest to `export`.
+fn since_start(init: i64, stamp: u32, export: i64) -> i64 {
+    const WRAP: i64 = (1 << 32) * NANOS_PER_MILLI;
+    let first = init.saturating_add(i64::from(stamp) * NANOS_PER_MILLI);
+    let wraps = export
+        .saturating_sub(first)
+        .saturating_add(WRAP / 2)
+        .div_euclid(WRAP);
+    first.saturating_add(wraps.max(0).saturating_mul(WRAP))
+}
+
+fn scaled(raw: u64, unit: i64) -> i64 {
+    i64::try_from(raw)
+        .ok()
+        .and_then(|raw| raw.checked_mul(unit))
+        .unwrap_or(IMPOSSIBLE)
+}
+
+/// Seconds from 1900 to 1970 ([RFC 5905 §6]).
+const NTP_EPOCH: i64 = 2_208_988_800;
+
+/// An NTP timestamp ([RFC 7011 §6.1.9, §6.1.10]), rounded to `unit`.
+///
+/// Some exporters send a plain count of units since 1970 instead. As NTP that would be a time within a fortnight of 1900
+/// (µs) or before 1915 (ns), so the two can be told apart.
+fn ntp(raw: u64, unit: i64) -> i64 {
+    let seconds = i64::try_from(raw >> 32).unwrap_or(0);
+    if seconds < NTP_EPOCH {
+        return scaled(raw, unit);
+    }
+    let fraction = u128::from(raw & u64::from(u32::MAX));
+    let units_per_second = u128::from((NANOS_PER_SECOND / unit).unsigned_abs());
+    let units = (fraction * units_per_second + (1 << 31)) >> 32;
+    let nanos = i64::try_from(units).unwrap_or(0) * unit;
+    (seconds - NTP_EPOCH) * NANOS_PER_SECOND + nanos
+}
+
+/// Adds values of which some are absent.
+trait ExtendSparse {
+    fn extend_sparse(&mut self, row: usize, nanos: &[i64]);
+}
+
+impl ExtendSparse for flow::column::Column<i64> {
+    fn extend_sparse(&mut self, row: usize, nanos: &[i64]) {
+        self.extend_at(row, nanos.iter().copied());
+        for (index, nanos) in nanos.iter().enumerate() {
+            if !is_time(*nanos) {
+                self.clear_row(row + index);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLOCK: PacketClock = PacketClock {
+        export: 1_700_000_000 * NANOS_PER_SECOND,
+        uptime_ms: Some(10_000),
+        system_init: None,
+        received: 1_700_000_001 * NANOS_PER_SECOND,
+    };
+
+    fn at(stamp: Stamp, raw: u64) -> i64 {
+        Convert::new(stamp, CLOCK).to_nanos(raw, None)
+    }
+
+    #[test]
+    fn uptime_wraps() {
+        assert_eq!(at(Stamp::Uptime, 9_000), CLOCK.export - NANOS_PER_SECOND);
+        // 5 s before the counter wrapped to 0, 15 s before the header.
+        let before = u64::from(u32::MAX - 4_999);
+        assert_eq!(
+            at(Stamp::Uptime, before),
+            CLOCK.export - 15 * NANOS_PER_SECOND
+        );
+        assert_eq!(at(Stamp::Uptime, 10_001), IMPOSSIBLE);
+    }
+
+    #[test]
+    fn ntp_stamps_are_from_1900() {
+        // 2023-11-14T22:13:20.5Z: 1700000000 + 2208988800 = 3908988800 s, half a second is 2^31.
+        let raw = 3_908_988_800 << 32 | 1 << 31;
+        assert_eq!(at(Stamp::Nanos, raw), CLOCK.export + NANOS_PER_SECOND / 2);
+        assert_eq!(at(Stamp::Micros, raw), CLOCK.export + NANOS_PER_SECOND / 2);
+        assert_eq!(at(Stamp::Micros, 1_700_000_000_000_000), CLOCK.export);
+        assert_eq!(at(Stamp::Nanos, 1_700_000_000_000_000_000), CLOCK.export);
+    }
+
+    #[test]
+    fn other_families() {
+        assert_eq!(at(Stamp::Seconds, 1_700_000_000), CLOCK.export);
+        assert_eq!(
+            at(Stamp::Millis, 1_700_000_000_001),
+            CLOCK.export + NANOS_PER_MILLI
+        );
+        assert_eq!(at(Stamp::DeltaMicros, 1), CLOCK.export - NANOS_PER_MICRO);
+        assert_eq!(at(Stamp::Millis, 0), ABSENT);
+        assert_eq!(at(Stamp::Millis, u64::MAX), IMPOSSIBLE);
+    }
+
+    #[test]
+    fn uptime_since_a_start_known_from_elsewhere_wraps_too() {
+        let init = CLOCK.export - 60 * 86_400 * NANOS_PER_SECOND;
+        let age_ms: i64 = 60 * 86_400_000 - 1_000;
+        let stamp = u32::try_from(age_ms.rem_euclid(1 << 32)).unwrap();
+        assert_eq!(
+            since_start(init, stamp, CLOCK.export),
+            CLOCK.export - NANOS_PER_SECOND
+        );
+    }
+
+    #[test]
+    fn times_that_cannot_be_are_replaced_and_said_so() {
+        let (mut start, mut end, mut kind) = (CLOCK.export, CLOCK.export - 1, 1);
+        assert_eq!(
+            judge_one(CLOCK, &mut start, &mut end, &mut kind),
+            TimeQuality::Clamped
+        );
+        assert_eq!((start, end), (CLOCK.export, CLOCK.export));
+        (start, end) = (ABSENT, ABSENT);
+        assert_eq!(
+            judge_one(CLOCK, &mut start, &mut end, &mut kind),
+            TimeQuality::Absent
+        );
+        assert_eq!((start, kind), (CLOCK.received, TimeKind::Received as u8));
+        (start, end) = (5, IMPOSSIBLE);
+        assert_eq!(
+            judge_one(CLOCK, &mut start, &mut end, &mut kind),
+            TimeQuality::Clamped
+        );
+        assert_eq!((start, end), (5, CLOCK.export));
+    }
+}
