@@ -423,7 +423,7 @@ impl Rhythm {
     /// How much of the full rate there is at this moment, 0 to 1.
     pub(super) fn level(self, hours: Hours, at: Timestamp) -> f64 {
         let Self::Day { utc_offset_hours } = self else {
-            return if hours == Hours::Night { 0.2 } else { 1.0 };
+            return if hours == Hours::Night { 0.5 } else { 1.0 };
         };
         let local = at.seconds() + i64::from(utc_offset_hours) * 3600;
         let minute = u32::try_from(local.rem_euclid(86_400) / 60).unwrap_or(0);

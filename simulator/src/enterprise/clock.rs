@@ -62,3 +62,47 @@ impl Clock {
         (seconds << 32) | (nanos << 32).div_ceil(1_000_000_000)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::enterprise::map;
+
+    const START: Timestamp = Timestamp::from_seconds(1_760_000_000);
+
+    fn clock(offset_ms: i64, skew_ppm: i64, uptime_ms: i64) -> Clock {
+        let plan = ExporterPlan {
+            offset_ms,
+            skew_ppm,
+            uptime_ms,
+            ..map::EXPORTERS[0]
+        };
+        Clock::new(&plan, START)
+    }
+
+    #[test]
+    fn a_clock_is_off_and_runs_away() {
+        let clock = clock(250, 20, 5_000);
+        let later = START.nanos() + 1000 * NANOS_PER_SECOND;
+        // 20 millionths of 1000 s are 20 ms.
+        assert_eq!(clock.unix(later) - later, 270 * NANOS_PER_MILLI);
+        assert_eq!(clock.uptime_ms(later), 5_000 + 1_000_020);
+    }
+
+    #[test]
+    fn uptime_wraps_at_32_bits() {
+        let clock = clock(0, 0, (1 << 32) - 500);
+        assert_eq!(clock.uptime_ms(START.nanos()), u32::MAX - 499);
+        assert_eq!(clock.uptime_ms(START.nanos() + NANOS_PER_SECOND), 500);
+    }
+
+    #[test]
+    fn ntp_time_is_as_rfc_5905_counts() {
+        // 1970-01-01 is second 2,208,988,800 of NTP's era 0, 83aa7e80 in hexadecimal (RFC 5905, figure 4).
+        let clock = clock(0, 0, 0);
+        assert_eq!(clock.ntp(0), 0x83aa_7e80_0000_0000);
+        assert_eq!(clock.ntp(NANOS_PER_SECOND / 4), 0x83aa_7e80_4000_0000);
+        let odd = clock.ntp(123_456_789) & 0xffff_ffff;
+        assert_eq!((odd * 1_000_000_000) >> 32, 123_456_789);
+    }
+}

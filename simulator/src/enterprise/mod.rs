@@ -33,7 +33,7 @@ mod train;
 mod truth;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use flow::{Datagram, Timestamp};
 use rand::SeedableRng;
@@ -57,7 +57,7 @@ pub use truth::{ApplicationTruth, ConversationTruth, ExporterTruth, Truth, WayTr
 pub struct Config {
     /// Same seed, same octets.
     pub seed: u64,
-    /// How many users there are, up to 3000. 400 give about 200 flow records a second in office hours.
+    /// How many users there are, up to 3000. 700 give about 200 flow records a second in office hours.
     pub users: u32,
     /// When the simulation begins: nothing happened before.
     pub start: Timestamp,
@@ -70,11 +70,11 @@ pub struct Config {
 }
 
 impl Config {
-    /// 400 users at ten in the morning, with noise.
+    /// 700 users at ten in the morning, with noise.
     pub fn new(seed: u64, start: Timestamp) -> Self {
         Self {
             seed,
-            users: 400,
+            users: 700,
             start,
             rhythm: Rhythm::Flat,
             noise: true,
@@ -220,6 +220,20 @@ impl Enterprise {
     /// Every conversation with every packet, if [`Config::keep_conversations`] is on.
     pub fn conversations(&self) -> &[ConversationTruth] {
         &self.conversations
+    }
+
+    /// What the ends of each application's conversations sent within `[from, until)`: to servers, to clients.
+    ///
+    /// Needs [`Config::keep_conversations`]; without it there is nothing to sum.
+    pub fn sent_within(&self, from: Timestamp, until: Timestamp) -> BTreeMap<String, [Traffic; 2]> {
+        let mut sums: BTreeMap<String, [Traffic; 2]> = BTreeMap::new();
+        for one in &self.conversations {
+            let sum = sums.entry(one.application.to_owned()).or_default();
+            for (sum, part) in sum.iter_mut().zip(one.sent_within(from, until)) {
+                *sum += part;
+            }
+        }
+        sums
     }
 
     /// The links, by whose names incidents find them.
