@@ -1,6 +1,7 @@
 //! Who may run now: statements and inserts go to blocking threads, a bounded number of each at once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -10,7 +11,7 @@ use crate::config::ServeConfig;
 use crate::exception::{Exception, TOO_MANY_QUERIES};
 use crate::library::Answer;
 use crate::request::Request;
-use crate::session::{Engine, Insert, Piece};
+use crate::session::{Engine, Insert, NUMBER_SETTING, Piece};
 
 /// How many may wait for each that may run.
 const WAITING_PER_RUNNING: usize = 4;
@@ -21,6 +22,8 @@ pub(crate) struct Desk {
     queries: Queue,
     inserts: Queue,
     looking: Arc<Semaphore>,
+    /// Numbers the statements, so that one can be told to end.
+    numbers: AtomicU64,
     query_octets_max: usize,
     insert_octets_max: u64,
 }
@@ -72,14 +75,15 @@ impl Desk {
             queries: Queue::new(config.queries_max),
             inserts: Queue::new(config.inserts_max),
             looking: Arc::new(Semaphore::new(1)),
+            numbers: AtomicU64::new(0),
             query_octets_max: config.query_octets_max,
             insert_octets_max: config.insert_octets_max,
         }
     }
 
-    /// Blocking threads that this needs at most.
+    /// Blocking threads that this needs at most: one more looks, and one ends statements.
     pub(crate) fn threads_max(config: &ServeConfig) -> usize {
-        config.queries_max.max(1) + config.inserts_max.max(1) + 1
+        config.queries_max.max(1) + config.inserts_max.max(1) + 2
     }
 
     pub(crate) fn query_octets_max(&self) -> usize {
@@ -90,15 +94,23 @@ impl Desk {
         self.insert_octets_max
     }
 
-    /// Runs a statement when its turn comes. It runs to its end (or `max_execution_time`) even if the caller leaves.
+    /// Runs a statement when its turn comes. If the caller leaves before the answer, the statement is told to end.
     pub(crate) async fn query(
         &self,
         request: Request,
         statement: Vec<u8>,
     ) -> Result<Answer, Exception> {
         let place = self.queries.enter().await?;
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let request = request.with_setting(NUMBER_SETTING, &number.to_string());
+        let mut patience = Patience {
+            engine: self.engine.clone(),
+            number: Some(number),
+        };
         let engine = self.engine.clone();
-        on_a_thread(place, move || engine.query(&request, &statement)).await
+        let answer = on_a_thread(place, move || engine.query(&request, &statement)).await;
+        patience.number = None;
+        answer
     }
 
     /// Runs an insert when its turn comes.
@@ -140,5 +152,22 @@ async fn on_a_thread(
     match running.await {
         Ok(answer) => answer,
         Err(_) => Err(Exception::unknown("the statement's thread died")),
+    }
+}
+
+/// A caller who waits for a statement. Dropped before the answer came, it ends the statement, so that somebody who left
+/// does not keep a place.
+struct Patience {
+    engine: Arc<Engine>,
+    /// `None` once the answer is there.
+    number: Option<u64>,
+}
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            let engine = self.engine.clone();
+            spawn_blocking(move || engine.end_statement(number));
+        }
     }
 }

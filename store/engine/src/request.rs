@@ -3,11 +3,12 @@
 use crate::exception::{Exception, UNKNOWN_SETTING};
 use crate::statement::{quote_name, quote_string};
 
-/// Parameters that speak of HTTP sessions, users or output buffering, which a private socket has no use for.
-const IGNORED: [&str; 14] = [
+/// Parameters that speak of HTTP sessions, users, logs or output buffering, which a private socket has no use for.
+const IGNORED: [&str; 15] = [
     "buffer_size",
     "close_session",
     "enable_http_compression",
+    "log_comment",
     "password",
     "query_id",
     "quota_key",

@@ -28,8 +28,9 @@ use crate::session::Engine;
 /// How long running statements get to finish once the process was told to end.
 const FINISH_WAIT_MAX: Duration = Duration::from_secs(4);
 
-/// How long a client may take to send a request's head.
-const HEAD_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a client may take until the head of its next request is there. Longer than the 90 seconds that clients built
+/// on hyper keep an idle connection, or they would meet one that is just being closed.
+const HEAD_WAIT_MAX: Duration = Duration::from_secs(120);
 
 /// Connections at once; more wait in the listening socket's own queue.
 const CONNECTIONS_MAX: usize = 128;

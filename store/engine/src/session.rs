@@ -11,6 +11,9 @@ use crate::request::Request;
 /// The format of an answer if nobody names one, as in ClickHouse.
 const DEFAULT_FORMAT: &str = "TabSeparated";
 
+/// The setting that carries a statement's number: a free text that `system.processes` shows.
+pub(crate) const NUMBER_SETTING: &str = "log_comment";
+
 /// A piece of an insert's data, or why the rest does not come.
 pub(crate) type Piece = Result<Bytes, Exception>;
 
@@ -91,6 +94,14 @@ impl Engine {
             return Err(Exception::new(CANCELLED, "QUERY_WAS_CANCELLED", reason));
         }
         stream.done()
+    }
+
+    /// Tells a statement to end, by its number in [`NUMBER_SETTING`]. One that has ended already is none.
+    pub(crate) fn end_statement(&self, number: u64) {
+        let kill =
+            format!("KILL QUERY WHERE Settings['{NUMBER_SETTING}'] = '{number}' ASYNC FORMAT Null");
+        // If it can't be ended, its time limit ends it.
+        let _ = self.query(&Request::default(), kill.as_bytes());
     }
 
     /// Whether the engine answers at all.

@@ -105,3 +105,23 @@ async fn too_many_at_once_are_refused_at_once() {
     let after = tokio::time::timeout(Duration::from_secs(10), engine.speaker.ask("SELECT 1"));
     assert_eq!(after.await.unwrap(), "1");
 }
+
+#[tokio::test]
+async fn a_statement_whose_client_left_is_ended() {
+    let Some(engine) = Running::start(&[]).await else {
+        return;
+    };
+    let speaker = engine.speaker.clone();
+    let asked = tokio::spawn(async move {
+        let endless = "SELECT count() FROM numbers(1000000000000)";
+        speaker.post("/", endless).await
+    });
+    let running = "SELECT count() FROM system.processes WHERE query LIKE '%numbers(1000000000000)%' \
+                   AND query NOT LIKE '%processes%'";
+    while engine.speaker.ask(running).await != "1" {}
+    asked.abort();
+    let ended = async { while engine.speaker.ask(running).await != "0" {} };
+    // Its own limit would end it after sixty seconds.
+    let ended = tokio::time::timeout(Duration::from_secs(20), ended);
+    ended.await.unwrap();
+}
