@@ -1,6 +1,9 @@
 //! The enterprise against an independent decoder, against itself, and against its own links.
 
-#![allow(clippy::unwrap_used, reason = "the helpers of tests may fail like tests")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests may fail like tests"
+)]
 
 mod oracle;
 
@@ -476,4 +479,29 @@ fn the_day_has_a_rhythm() {
         truth.applications["dns"].conversations
     };
     assert!(records(1) > 3 * records(16));
+}
+
+/// The demo plays history on one thread and goes on on another.
+#[test]
+fn an_enterprise_can_move_to_another_thread() {
+    let mut enterprise = Enterprise::new(config(5));
+    let play = move || {
+        enterprise.advance(start() + Duration::from_secs(5), &mut |_| {});
+        enterprise.truth()
+    };
+    let truth = std::thread::spawn(play).join().unwrap();
+    assert_eq!(truth.exporters.len(), 10);
+}
+
+/// The page names every link that an incident can name.
+#[test]
+fn the_page_is_true() {
+    let page = include_str!("../../docs/simulator.md");
+    let enterprise = Enterprise::new(config(1));
+    for link in enterprise.links() {
+        assert!(page.contains(&format!("`{}`", link.name)), "{}", link.name);
+    }
+    for exporter in enterprise.rules().exporters {
+        assert!(page.contains(&format!("| {} | {} |", exporter.name, exporter.address)));
+    }
 }

@@ -1,6 +1,9 @@
 //! Loads, as an independent decoder hears them.
 
-#![allow(clippy::unwrap_used, reason = "the helpers of tests may fail like tests")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests may fail like tests"
+)]
 
 mod oracle;
 

@@ -1,6 +1,9 @@
 //! Absolute times: what a record says is when the packet passed, by that exporter's clock.
 
-#![allow(clippy::unwrap_used, reason = "the helpers of tests may fail like tests")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests may fail like tests"
+)]
 
 mod oracle;
 

@@ -202,7 +202,7 @@ impl Enterprise {
 
     /// Hands what passed to the exporters, and books it.
     fn record(&mut self, application: usize, mut talk: Talk, succeeded: bool) {
-        let path = std::rc::Rc::clone(&talk.path);
+        let path = std::sync::Arc::clone(&talk.path);
         for (hop, seen) in path.hops.iter().zip(&talk.seen) {
             let exporter = &mut self.exporters[hop.exporter];
             exporter.observe(&mut self.world, &talk, *hop, seen, application);

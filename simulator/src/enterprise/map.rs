@@ -132,6 +132,8 @@ pub(super) const SUBNETS: &[(usize, &str)] = &[
     (DMZ, "10.20.5.0/24"),
     (SERVICES, "10.20.40.0/24"),
     (SERVICES, "fd00:20:40::/64"),
+    // The tunnel ends: no hosts, but sources and destinations of what the first virtual switch reports.
+    (SERVICES, "10.20.250.0/24"),
     (WEB, "10.20.10.0/24"),
     (APP, "10.20.20.0/24"),
     (DB, "10.20.30.0/24"),

@@ -1,6 +1,6 @@
 //! Devices in a tree, the links between them, and the path of a conversation through them.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::map;
 
@@ -72,7 +72,7 @@ pub(super) struct Network {
     pub(super) links: Vec<Link>,
     pub(super) devices: Vec<Device>,
     pub(super) zones: Vec<Zone>,
-    paths: Vec<Option<Rc<Path>>>,
+    paths: Vec<Option<Arc<Path>>>,
 }
 
 impl Network {
@@ -87,13 +87,13 @@ impl Network {
     }
 
     /// The path between hosts of two zones. Found once, then kept.
-    pub(super) fn path(&mut self, client: usize, server: usize) -> Rc<Path> {
+    pub(super) fn path(&mut self, client: usize, server: usize) -> Arc<Path> {
         let place = client * self.zones.len() + server;
         if let Some(path) = &self.paths[place] {
-            return Rc::clone(path);
+            return Arc::clone(path);
         }
-        let path = Rc::new(self.find_path(client, server));
-        self.paths[place] = Some(Rc::clone(&path));
+        let path = Arc::new(self.find_path(client, server));
+        self.paths[place] = Some(Arc::clone(&path));
         path
     }
 

@@ -1,7 +1,7 @@
 //! A conversation on its way: trains go over the legs of its path, are delayed and lost, and are seen at each exporter.
 
 use std::net::IpAddr;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use rand::rngs::SmallRng;
 
@@ -53,7 +53,7 @@ pub(super) struct Arrival {
 #[derive(Debug)]
 pub(super) struct Talk {
     pub(super) ends: Ends,
-    pub(super) path: Rc<Path>,
+    pub(super) path: Arc<Path>,
     /// By hop.
     pub(super) seen: Vec<Vec<Crossing>>,
     /// By direction.
@@ -71,7 +71,7 @@ pub(super) struct Talk {
 
 impl Talk {
     /// A conversation that has not begun; `keep` remembers every train.
-    pub(super) fn new(ends: Ends, path: Rc<Path>, keep: bool) -> Self {
+    pub(super) fn new(ends: Ends, path: Arc<Path>, keep: bool) -> Self {
         let legs = path.legs.len();
         Self {
             ends,
@@ -108,7 +108,7 @@ impl Talk {
         direction: Direction,
         train: Train,
     ) -> Arrival {
-        let path = Rc::clone(&self.path);
+        let path = Arc::clone(&self.path);
         let opens = self.sent[direction.index()].packets == 0;
         self.sent[direction.index()] += train.traffic();
         if let Some(kept) = &mut self.kept {
