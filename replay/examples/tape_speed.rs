@@ -4,12 +4,13 @@
 #![expect(clippy::cast_precision_loss, reason = "rates for people")]
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use flow::clock::Stopwatch;
 use flow::{Datagram, Feed, TapePosition, clock};
-use replay::{TapeConfig, TapeError, TapeReader, TapeWriter, Upkeep};
+use replay::{TapeConfig, TapeError, TapeReader, TapeWriter};
 
 /// Datagrams in one call, as a busy receive thread hands them over.
 const BATCH: usize = 64;
@@ -35,7 +36,7 @@ fn main() -> Result<(), TapeError> {
 }
 
 fn measure(dir: &Path, payload_octets: usize, datagrams: usize) -> Result<(), TapeError> {
-    let batch = batch(payload_octets);
+    let batches = batches(payload_octets);
     let config = TapeConfig {
         dir: dir.to_owned(),
         min_free_octets: 0,
@@ -54,12 +55,22 @@ fn measure(dir: &Path, payload_octets: usize, datagrams: usize) -> Result<(), Ta
 
     let (mut writer, _) = TapeWriter::open(config, clock::now())?;
     let tail = writer.tail();
-    let upkeep = Upkeep::start(&tail)?;
+    let appended = AtomicBool::new(false);
     let watch = Stopwatch::start();
-    for _ in 0..total / BATCH {
-        writer.append(&batch, clock::now());
-    }
-    report("append", watch.elapsed());
+    std::thread::scope(|scope| {
+        // As upkeep does, but without compressing: that is measured by itself.
+        scope.spawn(|| {
+            while !appended.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(200));
+                let _ = tail.sync();
+            }
+        });
+        for batch in batches.chunks_exact(BATCH).cycle().take(total / BATCH) {
+            writer.append(batch, clock::now());
+        }
+        report("append", watch.elapsed());
+        appended.store(true, Ordering::Relaxed);
+    });
     let watch = Stopwatch::start();
     tail.sync()?;
     report("force the rest to disk", watch.elapsed());
@@ -80,8 +91,6 @@ fn measure(dir: &Path, payload_octets: usize, datagrams: usize) -> Result<(), Ta
         counts.fsync_slowest_us / 1000,
         100.0 * counts.compressed_to_octets as f64 / counts.compressed_from_octets.max(1) as f64
     );
-    drop(writer);
-    upkeep.stop();
     Ok(())
 }
 
@@ -101,15 +110,20 @@ fn read_all(dir: &Path, total: usize) -> Result<(), TapeError> {
     Ok(())
 }
 
-/// Datagrams that compress about as well as flow records do: counters and addresses that share their high octets.
-fn batch(payload_octets: usize) -> Vec<Datagram> {
-    (0..BATCH)
-        .map(|number| {
+/// Datagrams that compress about as well as flow records do: half of the octets are shared, half are noise.
+fn batches(payload_octets: usize) -> Vec<Datagram> {
+    let mut noise = 1_u64;
+    (0..BATCH * 64)
+        .map(|_| {
             let payload: Vec<u8> = (0..payload_octets)
-                .map(|at| match at % 4 {
-                    0 | 1 => 10,
-                    _ => {
-                        u8::try_from((at * 131 + number * 37 + at * at * number) % 256).unwrap_or(0)
+                .map(|at| {
+                    noise ^= noise << 13;
+                    noise ^= noise >> 7;
+                    noise ^= noise << 17;
+                    if at % 8 < 4 {
+                        10
+                    } else {
+                        noise.to_le_bytes()[0]
                     }
                 })
                 .collect();

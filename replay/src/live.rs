@@ -23,6 +23,8 @@ pub(crate) struct Live {
     pub(crate) end: u32,
     /// Frames in it.
     pub(crate) datagrams: u32,
+    /// When it was begun.
+    pub(crate) created_at: Timestamp,
     /// Its index.
     pub(crate) index: IndexWriter,
     file: File,
@@ -30,7 +32,8 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Makes a new segment, with its header and nothing else.
+    /// Makes a new segment, with its header and nothing else. The number is one that no segment ever had; a file of that
+    /// name can only be left of a try that failed.
     pub(crate) fn begin(
         dir: &Path,
         number: u32,
@@ -46,7 +49,8 @@ impl Live {
         let path = raw_path(dir, number);
         let file = File::options()
             .write(true)
-            .create_new(true)
+            .create(true)
+            .truncate(true)
             .open(&path)
             .map_err(TapeError::io("make", &path))?;
         if let Err(error) = file.write_all_at(&header.encode(), 0) {
@@ -59,6 +63,7 @@ impl Live {
             marker: header.marker,
             end: HEADER_OCTETS,
             datagrams: 0,
+            created_at: now,
             index: IndexWriter::begin(dir, &header),
             file,
             path,

@@ -2,16 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use flow::{TapePosition, Timestamp};
 
 use crate::directory;
 use crate::error::TapeError;
+use crate::live::Live;
 use crate::reader;
 use crate::stats::add;
 use crate::tail::{Form, State};
 use crate::writer::TapeWriter;
+
+/// How long one segment is written at most.
+const LIVE_AGE_MAX: Duration = Duration::from_secs(3600);
+/// How long a file system may take to show that space was freed: btrfs commits every 30 s.
+const FREED_SHOWS_AFTER: Duration = Duration::from_secs(30);
 
 /// Segments that must stay, whatever their age and however full the tape is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,9 +68,38 @@ impl Expired {
     }
 }
 
+/// Space that was freed lately and may not show yet.
+///
+/// Without it, the whole tape would be removed within a moment on a file system that frees space late.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Freed {
+    octets: u64,
+    at: Timestamp,
+}
+
+impl Freed {
+    fn add(&mut self, octets: u64, now: Timestamp) {
+        self.octets = self.lately(now).saturating_add(octets);
+        self.at = now;
+    }
+
+    fn lately(&self, now: Timestamp) -> u64 {
+        match now < self.at + FREED_SHOWS_AFTER {
+            true => self.octets,
+            false => 0,
+        }
+    }
+
+    /// Octets that the file system of `dir` has to give, with those that do not show yet.
+    pub(crate) fn free_octets(&self, dir: &Path, now: Timestamp) -> Result<u64, TapeError> {
+        Ok(directory::free_octets(dir)?.saturating_add(self.lately(now)))
+    }
+}
+
 impl TapeWriter {
     /// Removes what is too much or too old: the oldest segment first, never the one that is written, never a pinned
-    /// one. To be called about once a second.
+    /// one. To be called about once a second. Seals a segment that has been written for an hour, so that a quiet tape
+    /// grows old as well.
     ///
     /// All datagrams before `stored_up_to` are in the store. Both arguments are remembered for the moment when the disk
     /// is full.
@@ -81,9 +117,13 @@ impl TapeWriter {
         if self.pins != *pins {
             self.pins = pins.clone();
         }
+        let aged = |live: &Live| live.created_at < now - LIVE_AGE_MAX;
+        if self.live.as_ref().is_some_and(aged) {
+            self.seal(now)?;
+        }
         let mut expired = Expired::default();
         while let Some(number) = self.too_much(now)? {
-            expired.add(self.remove(number)?);
+            expired.add(self.remove(number, now)?);
         }
         Ok(expired)
     }
@@ -102,12 +142,12 @@ impl TapeWriter {
             (oldest, state.octets_on_disk(), old)
         };
         let crowded = octets > config.max_octets
-            || directory::free_octets(&config.dir)? < config.min_free_octets;
+            || self.freed.free_octets(&config.dir, now)? < config.min_free_octets;
         Ok((old || crowded).then_some(oldest))
     }
 
     /// Removes the oldest segment that may go, for space; `None` if there is none.
-    pub(crate) fn make_room(&mut self) -> Result<Option<Expired>, TapeError> {
+    pub(crate) fn make_room(&mut self, now: Timestamp) -> Result<Option<Expired>, TapeError> {
         let oldest = {
             let state = self.shared.lock();
             self.oldest(&state)
@@ -116,7 +156,7 @@ impl TapeWriter {
             return Ok(None);
         };
         add(&self.shared.stats.made_room, 1);
-        self.remove(number).map(Some)
+        self.remove(number, now).map(Some)
     }
 
     fn oldest(&self, state: &State) -> Option<u32> {
@@ -127,7 +167,7 @@ impl TapeWriter {
         removable.next().map(|(number, _)| *number)
     }
 
-    fn remove(&mut self, number: u32) -> Result<Expired, TapeError> {
+    fn remove(&mut self, number: u32, now: Timestamp) -> Result<Expired, TapeError> {
         let (segment, datagrams_behind) = {
             let mut state = self.shared.lock();
             let behind = state.segments.range(number + 1..).next();
@@ -150,6 +190,7 @@ impl TapeWriter {
             }
         };
         directory::remove_segment(&self.shared.config.dir, number)?;
+        self.freed.add(segment.octets_on_disk, now);
         let expired = Expired {
             segments: 1,
             octets: segment.octets_on_disk,
@@ -168,4 +209,35 @@ impl TapeWriter {
 fn sealed_before(state: &State, number: u32, now: Timestamp, age: Duration) -> bool {
     let next = state.segments.range(number + 1..).next();
     next.is_some_and(|(_, next)| next.created_at < now - age)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn freed_space_counts_until_it_must_show() {
+        let second = Timestamp::from_seconds;
+        let mut freed = Freed::default();
+        assert_eq!(freed.lately(second(0)), 0);
+        freed.add(5, second(10));
+        freed.add(7, second(20));
+        assert_eq!(freed.lately(second(49)), 12);
+        assert_eq!(freed.lately(second(50)), 0);
+        freed.add(1, second(60));
+        assert_eq!(freed.lately(second(60)), 1);
+    }
+
+    #[test]
+    fn a_segment_stays_as_long_as_anybody_pins_it() {
+        let mut pins = Pins::default();
+        pins.pin("a", 1..=5);
+        pins.pin("b", 4..=9);
+        pins.pin("a", 5..=6);
+        let held: Vec<u32> = (0..12).filter(|segment| pins.hold(*segment)).collect();
+        assert_eq!(held, [4, 5, 6, 7, 8, 9]);
+        pins.unpin("b");
+        let held: Vec<u32> = (0..12).filter(|segment| pins.hold(*segment)).collect();
+        assert_eq!(held, [5, 6]);
+    }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use flow::{Datagram, DropKind, TapePosition, Timestamp};
 
 use crate::config::TapeConfig;
-use crate::directory::{self, Lock};
+use crate::directory::Lock;
 use crate::error::TapeError;
 use crate::frame::{self, FRAME_HEADER, FRAME_MAX};
 use crate::index::Entry;
 use crate::live::Live;
 use crate::recovery::{self, Recovery};
-use crate::retention::Pins;
+use crate::retention::{Freed, Pins};
 use crate::stats::{add, count};
 use crate::tail::{Form, SegmentState, Shared, Tail};
 use crate::upkeep::error_text;
@@ -30,11 +30,12 @@ pub struct TapeWriter {
     pub(crate) stored_up_to: TapePosition,
     pub(crate) pins: Pins,
     /// `None` after a failure: the next call begins a new one.
-    live: Option<Live>,
+    pub(crate) live: Option<Live>,
     next_number: u32,
     buffer: Vec<u8>,
     unchecked_octets: u64,
     crowded: bool,
+    pub(crate) freed: Freed,
     failing: bool,
     _lock: Lock,
 }
@@ -77,10 +78,6 @@ impl TapeWriter {
         {
             let mut state = shared.lock();
             state.end = found.end;
-            state.synced = TapePosition {
-                offset: 0,
-                ..found.end
-            };
             state.datagrams_total = recovery.datagrams_total;
             state.segments = found.segments;
         }
@@ -93,6 +90,7 @@ impl TapeWriter {
             buffer: Vec::with_capacity(WRITE_OCTETS + FRAME_MAX),
             unchecked_octets: 0,
             crowded: true,
+            freed: Freed::default(),
             failing: false,
             _lock: lock,
         };
@@ -115,7 +113,7 @@ impl TapeWriter {
                     rest = rest.get(taken..).unwrap_or_default();
                     self.recovered();
                 }
-                Err(error) if error.is_full() && self.made_room(&mut done) => {}
+                Err(error) if error.is_full() && self.made_room(now, &mut done) => {}
                 Err(error) => {
                     self.failed(&error);
                     done.failed += count(rest.len());
@@ -180,7 +178,7 @@ impl TapeWriter {
         now: Timestamp,
         done: &mut Appended,
     ) -> Result<usize, TapeError> {
-        self.check_free_space()?;
+        self.check_free_space(now)?;
         let first = datagrams.first().map_or(0, |first| first.payload.len());
         let first = (FRAME_HEADER + first).min(FRAME_MAX);
         let segment_octets = self.shared.config.segment_octets;
@@ -280,13 +278,13 @@ impl TapeWriter {
     }
 
     /// Refuses to take the last space of the file system from others.
-    fn check_free_space(&mut self) -> Result<(), TapeError> {
+    fn check_free_space(&mut self, now: Timestamp) -> Result<(), TapeError> {
         if !self.crowded && self.unchecked_octets < FREE_CHECK_OCTETS {
             return Ok(());
         }
         self.unchecked_octets = 0;
         let config = &self.shared.config;
-        self.crowded = directory::free_octets(&config.dir)? < config.min_free_octets;
+        self.crowded = self.freed.free_octets(&config.dir, now)? < config.min_free_octets;
         if self.crowded {
             let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
             return Err(TapeError::io("write", &config.dir)(full));
@@ -294,8 +292,8 @@ impl TapeWriter {
         Ok(())
     }
 
-    fn made_room(&mut self, done: &mut Appended) -> bool {
-        match self.make_room() {
+    fn made_room(&mut self, now: Timestamp, done: &mut Appended) -> bool {
+        match self.make_room(now) {
             Ok(Some(expired)) => {
                 done.expired += expired.not_stored;
                 true

@@ -97,6 +97,21 @@ fn an_old_segment_goes_by_the_time_of_its_sealing() {
 }
 
 #[test]
+fn a_quiet_tape_grows_old_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = writer(dir.path(), |settings| settings.max_age_hours = Some(1));
+    append(&mut writer, &datagrams(0..1, 48));
+    let none = Pins::default();
+    let stored = writer.end();
+    let hour = Duration::from_secs(3600);
+    for (hours, removed) in [(1, 0), (2, 0), (3, 1), (4, 0)] {
+        let now = second(1) + hour * hours;
+        let expired = writer.retain(now, stored, &none).unwrap();
+        assert_eq!(expired.segments, removed, "after {hours} hours");
+    }
+}
+
+#[test]
 fn a_reader_in_a_segment_that_goes_knows_what_it_missed() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = writer(dir.path(), |settings| settings.max_age_hours = Some(1));
