@@ -1,0 +1,134 @@
+//! What the normaliser reads of a row.
+
+use flow::batch::FlowBatch;
+
+use super::registry::{ICMP, ICMP6, UNKNOWN};
+use super::table::mix;
+
+/// The shortest IPv4 header, octets ([RFC 791 §3.1](https://www.rfc-editor.org/rfc/rfc791#section-3.1)).
+const IP_HEADER_MIN: u64 = 20;
+
+/// Both ends of a row, its protocol, and what tells who opened it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    /// Source address, in 128 bits.
+    pub(super) src: u128,
+    /// Destination address, in 128 bits.
+    pub(super) dst: u128,
+    /// 0 where there is none, and for ICMP, whose exporters put type and code there.
+    pub(super) src_port: u16,
+    /// See `src_port`.
+    pub(super) dst_port: u16,
+    /// [`UNKNOWN`] if absent.
+    pub(super) protocol: u8,
+    /// ORed over the record's packets.
+    pub(super) tcp_flags: Option<u16>,
+    /// See `tcp_flags`.
+    pub(super) reverse_tcp_flags: Option<u16>,
+    /// As exported.
+    pub(super) packets: Option<u64>,
+    /// As exported.
+    pub(super) reverse_packets: Option<u64>,
+    /// As exported.
+    pub(super) reverse_octets: Option<u64>,
+    /// IE 239.
+    pub(super) biflow_direction: Option<u8>,
+    /// Type << 8 | code.
+    pub(super) icmp: Option<u16>,
+    /// Whether it counts traffic, and is not an event alone.
+    pub(super) counts: bool,
+}
+
+impl Facts {
+    /// Reads a row; `None` if it has not both addresses.
+    #[inline]
+    pub(super) fn read(batch: &FlowBatch, row: usize) -> Option<Self> {
+        let columns = &batch.columns;
+        let (src, dst) = (columns.src_addr.get(row)?, columns.dst_addr.get(row)?);
+        if src.is_unspecified() && dst.is_unspecified() {
+            return None;
+        }
+        let protocol = columns.protocol.get(row).unwrap_or(UNKNOWN);
+        let mut src_port = columns.src_port.get(row).unwrap_or(0);
+        let mut dst_port = columns.dst_port.get(row).unwrap_or(0);
+        let mut icmp = None;
+        if protocol == ICMP || protocol == ICMP6 {
+            icmp = columns.icmp_type_code.get(row).or(Some(dst_port));
+            (src_port, dst_port) = (0, 0);
+        }
+        let packets = columns.packets.get(row);
+        let reverse_packets = columns.reverse_packets.get(row);
+        let reverse_octets = columns.reverse_octets.get(row);
+        let counters = [
+            columns.octets.get(row),
+            packets,
+            reverse_octets,
+            reverse_packets,
+        ];
+        Some(Self {
+            src: src.to_bits(),
+            dst: dst.to_bits(),
+            src_port,
+            dst_port,
+            protocol,
+            tcp_flags: columns.tcp_flags.get(row),
+            reverse_tcp_flags: columns.reverse_tcp_flags.get(row),
+            packets,
+            reverse_packets,
+            reverse_octets,
+            biflow_direction: columns.biflow_direction.get(row),
+            icmp,
+            counts: counters.iter().any(Option::is_some),
+        })
+    }
+
+    /// Whether the record has counters of the other direction, be they 0.
+    #[inline]
+    pub(super) fn has_reverse(&self) -> bool {
+        self.reverse_packets.is_some() || self.reverse_octets.is_some()
+    }
+
+    /// Whether the record reports traffic of both directions.
+    #[inline]
+    pub(super) fn counts_both(&self) -> bool {
+        self.reverse_packets.unwrap_or(0) > 0 || self.reverse_octets.unwrap_or(0) > 0
+    }
+}
+
+/// Whether a row's counters can't be: fewer octets than its packets' IP headers take, or 2^63 and more.
+///
+/// Records with initiator and responder counters are not held against their headers: IE 231 and 232 count payload.
+#[inline]
+pub(super) fn implausible(batch: &FlowBatch, row: usize) -> bool {
+    let columns = &batch.columns;
+    let (octets, packets) = (columns.octets.get(row), columns.packets.get(row));
+    let reverse = [
+        columns.reverse_octets.get(row),
+        columns.reverse_packets.get(row),
+    ];
+    let huge = |counter: &Option<u64>| counter.is_some_and(|count| count >= 1 << 63);
+    if [octets, packets].iter().chain(&reverse).any(huge) {
+        return true;
+    }
+    let (Some(octets), Some(packets)) = (octets, packets) else {
+        return false;
+    };
+    let is_ip = columns.src_addr.get(row).is_some();
+    is_ip && reverse == [None, None] && octets < packets.saturating_mul(IP_HEADER_MIN)
+}
+
+/// Who observed a row: exporter, observation domain and flow direction, as a number that is never 0.
+///
+/// 63 bits of a hash: among ten thousand observation points the odds that any two are taken for one are below
+/// 1 in 10^11, so nothing has to be kept or bounded.
+#[inline]
+pub(super) fn observer(batch: &FlowBatch, row: usize) -> u64 {
+    let exporter = batch.origin.exporter[row].to_bits();
+    let [high, low] = super::table::words(exporter);
+    let direction = batch.columns.direction.get(row).map_or(255, u64::from);
+    mix(&[
+        high,
+        low,
+        u64::from(batch.origin.domain[row]) << 8 | direction,
+    ]) | 1
+}
