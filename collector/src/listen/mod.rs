@@ -1,1 +1,19 @@
-//! UDP sockets: receive, stamp, hand on.
+//! UDP sockets: receive, stamp, hand on. Nothing here looks into a datagram.
+//!
+//! One thread per socket takes datagrams from the kernel in batches ([`batch`]), refuses sources that are not on the
+//! allow list before anything is allocated for them ([`allow`]), and offers each batch to a bounded queue without ever
+//! waiting for it. What the kernel or the queue dropped is counted per socket ([`stats`]).
+
+pub mod allow;
+mod batch;
+pub mod config;
+pub mod error;
+mod listener;
+mod socket;
+pub mod stats;
+
+pub use allow::AllowList;
+pub use config::ListenConfig;
+pub use error::ListenError;
+pub use listener::{ListenThreads, Listener};
+pub use stats::{ListenStats, RefusedSource, SocketSnapshot};

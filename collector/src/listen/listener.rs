@@ -1,0 +1,177 @@
+//! The listener: sockets, a thread for each, and their stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::thread::{self, JoinHandle};
+
+use flow::Datagram;
+use nix::errno::Errno;
+
+use super::allow::AllowList;
+use super::batch::Batches;
+use super::config::ListenConfig;
+use super::error::ListenError;
+use super::socket::{self, Bound, WAIT};
+use super::stats::{ListenStats, SocketStats};
+
+/// All UDP sockets of a collector: [`new`](Self::new) builds, [`bind`](Self::bind) opens the sockets,
+/// [`run`](Self::run) starts a thread for each.
+#[derive(Debug)]
+pub struct Listener {
+    config: ListenConfig,
+    bound: Vec<(Bound, Arc<SocketStats>)>,
+    stats: Arc<ListenStats>,
+}
+
+impl Listener {
+    /// A listener that has done nothing yet.
+    pub fn new(config: ListenConfig) -> Self {
+        Self {
+            config,
+            bound: Vec::new(),
+            stats: Arc::default(),
+        }
+    }
+
+    /// Opens and binds every socket. From here on the kernel keeps what arrives, up to the receive buffer.
+    ///
+    /// # Errors
+    ///
+    /// [`ListenError`] with the address, its cause and the option that changes it; no socket stays open. Fatal at start.
+    pub fn bind(&mut self) -> Result<(), ListenError> {
+        let sockets = self.config.threads_per_address.max(1);
+        let mut bound = Vec::new();
+        let octets = self.config.receive_buffer_octets;
+        for &address in &self.config.addresses {
+            let mut address = address;
+            for _ in 0..sockets {
+                let opened = match socket::open(address, sockets > 1, octets) {
+                    Err(ListenError::NoIpv6 { address }) if address.ip().is_unspecified() => {
+                        tracing::warn!(listen.address = %address, "this machine has no IPv6, not listening there");
+                        break;
+                    }
+                    opened => opened?,
+                };
+                // Where the kernel chose the port, the address's other sockets want the same one.
+                address = opened.address;
+                let stats = SocketStats::new(opened.address, opened.buffer, opened.kernel_stamps);
+                bound.push((opened, Arc::new(stats)));
+            }
+        }
+        self.stats = Arc::new(ListenStats::new(
+            bound.iter().map(|(_, stats)| Arc::clone(stats)).collect(),
+        ));
+        self.bound = bound;
+        Ok(())
+    }
+
+    /// The address of each socket as bound: where port 0 was asked for, with the port that the kernel chose.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.bound.iter().map(|(bound, _)| bound.address).collect()
+    }
+
+    /// The counters; one entry a socket after [`bind`](Self::bind).
+    pub fn stats(&self) -> Arc<ListenStats> {
+        Arc::clone(&self.stats)
+    }
+
+    /// Starts a thread for each bound socket. They end within 100 ms after `stop` is set, or when nobody reads the queue any
+    /// more.
+    ///
+    /// `queue` should hold [`ListenConfig::queue_batches`] batches. When it is full, the newest batch is dropped and its
+    /// datagrams are counted as `queue_full`.
+    ///
+    /// # Errors
+    ///
+    /// [`ListenError::Thread`] if a thread cannot be started; `stop` is set then, so that those which were started end.
+    pub fn run(
+        self,
+        queue: &SyncSender<Vec<Datagram>>,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<ListenThreads, ListenError> {
+        let allow = Arc::new(AllowList::new(self.config.allow));
+        let mut threads = Vec::with_capacity(self.bound.len());
+        for (bound, stats) in self.bound {
+            let address = bound.address;
+            let hearing = Hearing {
+                batches: Batches::new(bound.socket, address.port()),
+                allow: Arc::clone(&allow),
+                stats,
+                queue: queue.clone(),
+                stop: Arc::clone(stop),
+            };
+            let thread = thread::Builder::new()
+                .name(format!("listen-{}", address.port()))
+                .spawn(move || hearing.run())
+                .map_err(|source| {
+                    stop.store(true, Relaxed);
+                    ListenError::Thread { address, source }
+                })?;
+            threads.push(thread);
+        }
+        Ok(ListenThreads(threads))
+    }
+}
+
+/// The running threads of a listener.
+#[derive(Debug)]
+pub struct ListenThreads(Vec<JoinHandle<()>>);
+
+impl ListenThreads {
+    /// Waits until all have ended; set the stop flag first.
+    ///
+    /// Returns how many panicked, which is a bug: 0.
+    pub fn join(self) -> usize {
+        self.0
+            .into_iter()
+            .filter_map(|thread| thread.join().err())
+            .count()
+    }
+}
+
+/// What one thread does.
+struct Hearing {
+    batches: Batches,
+    allow: Arc<AllowList>,
+    stats: Arc<SocketStats>,
+    queue: SyncSender<Vec<Datagram>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Hearing {
+    fn run(mut self) {
+        while !self.stop.load(Relaxed) {
+            match self.batches.next(&self.allow, &self.stats) {
+                Ok(batch) if batch.is_empty() => {}
+                Ok(batch) => {
+                    if self.offer(batch).is_break() {
+                        return;
+                    }
+                }
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                Err(error) => self.pause(error),
+            }
+        }
+    }
+
+    fn offer(&self, batch: Vec<Datagram>) -> std::ops::ControlFlow<()> {
+        let (batch, flow) = match self.queue.try_send(batch) {
+            Ok(()) => return std::ops::ControlFlow::Continue(()),
+            Err(TrySendError::Full(batch)) => (batch, std::ops::ControlFlow::Continue(())),
+            Err(TrySendError::Disconnected(batch)) => (batch, std::ops::ControlFlow::Break(())),
+        };
+        let dropped = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        self.stats.queue_full.fetch_add(dropped, Relaxed);
+        flow
+    }
+
+    /// A socket that fails again and again must not take the processor: ten tries a second, each counted, the first logged.
+    fn pause(&self, error: Errno) {
+        if self.stats.receive_errors.fetch_add(1, Relaxed) == 0 {
+            tracing::error!(listen.address = %self.stats.address(), %error, "cannot receive");
+        }
+        thread::park_timeout(WAIT);
+    }
+}
