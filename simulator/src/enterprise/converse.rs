@@ -1,6 +1,7 @@
 //! Who begins a conversation when, and how one goes from its first packet to what each exporter makes of it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use flow::Timestamp;
 use rand::Rng;
@@ -51,11 +52,10 @@ impl Enterprise {
             Clients::UsersAndCustomers if rng.random::<f64>() < 0.5 => {
                 self.hosts.internet[rng.random_range(0..self.hosts.internet.len())]
             }
-            Clients::Databases => self.server_of(super::application::DATABASE),
+            Clients::Databases => self.server_of(super::portfolio::DATABASE),
             Clients::Monitor => {
-                let name = "backup";
-                let place = self.names.iter().position(|one| *one == name).unwrap_or(0);
-                self.server_of(place)
+                let backup = self.names.iter().position(|name| *name == "backup");
+                self.server_of(backup.unwrap_or(0))
             }
             _ => self.hosts.users[rng.random_range(0..self.hosts.users.len())],
         }
@@ -202,7 +202,7 @@ impl Enterprise {
 
     /// Hands what passed to the exporters, and books it.
     fn record(&mut self, application: usize, mut talk: Talk, succeeded: bool) {
-        let path = std::sync::Arc::clone(&talk.path);
+        let path = Arc::clone(&talk.path);
         for (hop, seen) in path.hops.iter().zip(&talk.seen) {
             let exporter = &mut self.exporters[hop.exporter];
             exporter.observe(&mut self.world, &talk, *hop, seen, application);

@@ -25,6 +25,7 @@ mod host;
 mod incident;
 mod map;
 mod network;
+mod portfolio;
 mod rules;
 mod spoken;
 mod talk;
@@ -133,7 +134,7 @@ impl Enterprise {
     /// The enterprise before anything happens.
     pub fn new(config: Config) -> Self {
         let mut hosts = Hosts::new(config.users);
-        let applications = application::applications(&mut hosts);
+        let applications = portfolio::applications(&mut hosts);
         let names: Vec<&'static str> = applications.iter().map(|one| one.name).collect();
         let network = map::network();
         let plans = map::EXPORTERS.iter();
