@@ -47,7 +47,8 @@ pub struct Appended {
     pub written: u64,
     /// Not on tape, as it could not be written: [`DropKind::TapeFailed`].
     pub failed: u64,
-    /// Older ones, not stored yet, that had to make room: [`DropKind::TapeExpired`].
+    /// Older ones, not stored yet, that had to make room: [`DropKind::TapeExpired`]. A reader that is behind counts the
+    /// same ones in [`crate::ReaderCounts::missing`] when it comes to the gap; a ledger takes one of the two.
     pub expired: u64,
 }
 
