@@ -107,7 +107,7 @@ pub(crate) trait Cell: Blank {
         cells: &S,
         form: Form,
     ) -> usize {
-        if matches!(form, Form::Plain | Form::Total)
+        if matches!(form, Form::Plain | Form::Total | Form::Payload)
             && let Some(strided) = cells.strided()
             && Self::fill_fast(column, row, strided)
         {
@@ -130,7 +130,7 @@ pub(crate) trait Cell: Blank {
 fn number(octets: &[u8], form: Form) -> Option<u64> {
     let value = unsigned(octets)?;
     match form {
-        Form::Plain | Form::Total => Some(value),
+        Form::Plain | Form::Total | Form::Payload => Some(value),
         Form::ZeroIsAbsent => Some(value).filter(|value| *value != 0),
         Form::MplsLabel => match octets.len() {
             3 => Some(value >> 4),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use flow::clock::{NANOS_PER_MILLI, NANOS_PER_SECOND};
 use flow::health::{ExporterHealth, SequenceState, TemplateSummary};
 use flow::{ExporterId, Timestamp, Version};
 use rustc_hash::FxHashMap;
@@ -36,12 +37,28 @@ pub(crate) struct Stream {
     pub(crate) sampling: DomainSampling,
     /// When uptime was 0, from options data.
     pub(crate) system_init: Option<i64>,
+    /// When uptime was 0 at the latest, where nobody tells: the earliest export time less latest uptime seen.
+    pub(crate) started_by: Option<i64>,
     pub(crate) totals: Totals,
     pub(crate) stats: Stats,
     pub(crate) problems: Problems,
     /// Redefinitions by another sender, in a row.
     pub(crate) flaps: u32,
     pub(crate) flapped_at: Timestamp,
+}
+
+/// Notes that uptime was at least `uptime_ms` at `export`; returns whether the estimate of the exporter's start changed.
+///
+/// A flow ends before it is exported, so each message bounds the start from above and the lowest bound is the best. A bound
+/// that is an hour above it is another start.
+pub(crate) fn anchor(started_by: &mut Option<i64>, export: i64, uptime_ms: u32) -> bool {
+    const ANOTHER_START: i64 = 3_600 * NANOS_PER_SECOND;
+    let bound = export - i64::from(uptime_ms) * NANOS_PER_MILLI;
+    let before = *started_by;
+    if before.is_none_or(|known| bound < known || bound - known >= ANOTHER_START) {
+        *started_by = Some(bound);
+    }
+    *started_by != before
 }
 
 impl Stream {

@@ -22,8 +22,8 @@ const COMMON: Layout = &[
     (7, 2),
     (11, 2),
 ];
-/// 52 octets: padding, protocol, ToS, TCP flags, padding.
-const V1: Layout = &[(210, 2), (4, 1), (5, 1), (6, 1), (210, 11)];
+/// 48 octets: padding, protocol, ToS, TCP flags, padding.
+const V1: Layout = &[(210, 2), (4, 1), (5, 1), (6, 1), (210, 7)];
 /// 48 octets: padding, TCP flags, protocol, ToS, ASs, prefix lengths, padding.
 const V5: Layout = &[
     (210, 1),
@@ -106,7 +106,7 @@ mod tests {
     fn records_have_the_length_of_their_version() {
         let plans = FixedPlans::new(&FieldTable::builtin());
         let length = |version| plans.get(version).unwrap().record_length;
-        assert_eq!(length(Version::V1), Some(52));
+        assert_eq!(length(Version::V1), Some(48));
         assert_eq!(length(Version::V5), Some(48));
         assert_eq!(length(Version::V7), Some(52));
     }

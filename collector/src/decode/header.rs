@@ -110,6 +110,7 @@ impl Header {
             export: self.export,
             uptime_ms: self.uptime_ms,
             system_init,
+            estimated: false,
             received: received.nanos(),
         }
     }

@@ -39,7 +39,7 @@ use flow::{Datagram, DropKind, ExporterId, Feed, FlowBatch, TapePosition, Timest
 use rustc_hash::FxHashMap;
 
 use crate::fields::FieldTable;
-use exporter::Exporter;
+use exporter::{Exporter, StreamKey};
 use header::Header;
 use sequence::Arrival;
 use sets::{Gave, Packet, Rules, Scratch};
@@ -64,6 +64,8 @@ pub struct Decoder {
     /// Problems of no exporter, and of those that are gone.
     unplaced: Problems,
     scratch: Scratch,
+    /// Templates that the datagram at hand brought, and of which stream.
+    learned: Option<(StreamKey, Vec<u16>)>,
     tick: u64,
     version: u64,
     /// When the table of exporters was last searched for a silent one, by feed time.
@@ -90,6 +92,7 @@ impl Decoder {
             books: Books::default(),
             unplaced: Problems::default(),
             scratch: Scratch::default(),
+            learned: None,
             tick: 0,
             version: 0,
             searched_at: Timestamp::EPOCH,
@@ -118,6 +121,10 @@ impl Decoder {
             Fate::Understood => self.books.understood += 1,
             Fate::Waiting => self.books.waiting += 1,
             Fate::Dropped(kind) => self.books.drop(kind),
+        }
+        // Only now: what waits may be Sets of this very datagram.
+        if let Some((stream, templates)) = self.learned.take() {
+            self.templates_came(datagram.exporter(), stream, &templates, out);
         }
     }
 
@@ -311,7 +318,7 @@ impl Decoder {
         self.note(&gave);
         let fate = self.settle(packet, &gave);
         if !gave.learned.is_empty() {
-            self.templates_came(packet, &gave.learned, out);
+            self.learned = Some((key, gave.learned));
         }
         fate
     }
@@ -351,10 +358,15 @@ impl Decoder {
     }
 
     /// Decodes what waited for these templates, and keeps the exporter's quota.
-    fn templates_came(&mut self, packet: Packet<'_>, learned: &[u16], out: &mut FlowBatch) {
-        let id = packet.datagram.exporter();
+    fn templates_came(
+        &mut self,
+        id: ExporterId,
+        stream: StreamKey,
+        learned: &[u16],
+        out: &mut FlowBatch,
+    ) {
         for template in learned {
-            for (waiter, last) in self.waiting.take(id, packet.key, *template) {
+            for (waiter, last) in self.waiting.take(id, stream, *template) {
                 self.version += 1;
                 self.belated(&waiter, out);
                 if last {

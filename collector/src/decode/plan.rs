@@ -73,6 +73,8 @@ pub(crate) struct Plan {
     pub(crate) columns: Vec<ColumnPlan>,
     /// What the counters count; `None` if there are none.
     pub(crate) counters: Option<CounterKind>,
+    /// Whether octets and packets are of whole IP packets, of which none is shorter than its header.
+    pub(crate) whole_packets: bool,
     pub(crate) times: TimePlan,
     pub(crate) icmp_type: Option<Place>,
     pub(crate) icmp_code: Option<Place>,
@@ -221,6 +223,14 @@ impl Plan {
             }
         }
         self.counters = self.counter_kind();
+        let form = |slot| {
+            let mut columns = self.columns.iter();
+            columns
+                .find(|column| column.slot == slot)
+                .map(|column| column.form)
+        };
+        self.whole_packets = form(Slot::packets).is_some()
+            && form(Slot::octets).is_some_and(|form| form != Form::Payload);
     }
 
     fn counter_kind(&self) -> Option<CounterKind> {

@@ -1,6 +1,7 @@
 //! One Set of records to rows of the batch, a column at a time.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use flow::batch::{Columns, CounterKind, Described};
 use flow::{Datagram, FlowBatch, TapePosition};
@@ -62,7 +63,12 @@ pub(crate) fn append(
     (outcome.clamped, outcome.time_kinds) = (timed.clamped, timed.kinds);
     plan.sampling.fill(records, context.sampling, row, columns);
     if let Some(kind) = plan.counters {
-        outcome.implausible = fill_counter_kind(kind, row, records.count(), columns);
+        outcome.implausible = fill_counter_kind(
+            kind,
+            plan.whole_packets,
+            row..row + records.count(),
+            columns,
+        );
     }
     if let Some((frame, place)) = plan.frame {
         let cells = records.at(place);
@@ -142,18 +148,22 @@ fn fill_icmp(plan: &Plan, records: &Records<'_>, row: usize, columns: &mut Colum
 /// Octets of an IPv4 header without options: no IP packet is shorter.
 const PACKET_OCTETS_MIN: u64 = 20;
 
-fn fill_counter_kind(kind: CounterKind, row: usize, rows: usize, columns: &mut Columns) -> u64 {
+fn fill_counter_kind(
+    kind: CounterKind,
+    whole_packets: bool,
+    rows: Range<usize>,
+    columns: &mut Columns,
+) -> u64 {
     columns
         .counter_kind
-        .extend_at(row, std::iter::repeat_n(kind as u8, rows));
+        .extend_at(rows.start, std::iter::repeat_n(kind as u8, rows.len()));
     let (octets, packets) = (columns.octets.values(), columns.packets.values());
     let mut implausible = 0;
-    for row in row..row + rows {
-        let octets = octets.get(row).copied();
+    for row in rows {
+        let octets = octets.get(row).copied().unwrap_or(0);
         let packets = packets.get(row).copied().unwrap_or(0);
-        let too_few =
-            octets.is_some_and(|octets| octets < packets.saturating_mul(PACKET_OCTETS_MIN));
-        if too_few || octets.unwrap_or(0) >= 1 << 63 || packets >= 1 << 63 {
+        let too_few = whole_packets && octets < packets.saturating_mul(PACKET_OCTETS_MIN);
+        if too_few || octets >= 1 << 63 || packets >= 1 << 63 {
             columns
                 .counter_kind
                 .set(row, CounterKind::Implausible as u8);

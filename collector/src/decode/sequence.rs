@@ -27,7 +27,8 @@ pub(crate) struct Sequence {
     /// The number that should come next; `None` at first and after a datagram whose records can't be counted.
     next: Option<u32>,
     last: Option<u32>,
-    seen: u32,
+    /// Datagrams of which it could be told whether the number was the expected one.
+    judged: u32,
     /// The last 32 datagrams, newest in the lowest bit: 1 where the number was the expected one or late.
     history: u32,
     /// Lost units while it is not clear yet whether it counts.
@@ -89,7 +90,6 @@ impl Sequence {
     /// records can't be counted, as a template is missing.
     pub(crate) fn advance(&mut self, number: u32, units: Option<u32>) {
         let constant = self.last.replace(number) == Some(number) && units != Some(0);
-        self.seen = self.seen.saturating_add(1);
         let Some(next) = self.next else {
             self.next = units.map(|units| number.wrapping_add(units));
             return;
@@ -111,6 +111,7 @@ impl Sequence {
             self.next = units.map(|units| number.wrapping_add(units));
         }
         self.history = self.history << 1 | u32::from(fine);
+        self.judged = self.judged.saturating_add(1);
         self.decide();
     }
 
@@ -143,7 +144,7 @@ impl Sequence {
     }
 
     fn decide(&mut self) {
-        let looked_at = self.seen.saturating_sub(1).min(32);
+        let looked_at = self.judged.min(32);
         let fine = self.history.count_ones();
         if fine == looked_at {
             self.doubtful = 0;
@@ -172,7 +173,7 @@ impl Sequence {
 
     /// Lost units, those of the first datagrams too where most of them were in order.
     pub(crate) fn lost(&self) -> u64 {
-        let looked_at = self.seen.saturating_sub(1);
+        let looked_at = self.judged.min(32);
         let likely =
             self.state == SequenceState::Unknown && self.history.count_ones() * 2 >= looked_at;
         self.lost + if likely { self.pending } else { 0 }

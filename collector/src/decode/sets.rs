@@ -4,7 +4,7 @@ use flow::batch::Described;
 use flow::{Datagram, FlowBatch, TapePosition};
 
 use super::config::DecodeConfig;
-use super::exporter::{Exporter, Stream, StreamKey};
+use super::exporter::{Exporter, Stream, StreamKey, anchor};
 use super::header::Header;
 use super::options;
 use super::problem::Problem;
@@ -79,12 +79,15 @@ impl Gave {
     }
 }
 
+/// Octets by which the last Set may claim more than there is: padding that an exporter counted and did not send.
+const UNSENT_PADDING_MAX: usize = 3;
+
 /// Whether all Set headers between `start` and `end` add up.
 pub(crate) fn whole(payload: &[u8], start: usize, end: usize) -> bool {
     let mut at = start;
-    while end - at >= 4 && !is_padding(&payload[at..end]) {
+    while end.saturating_sub(at) >= 4 && !is_padding(&payload[at..end]) {
         let length = usize::from(be16(payload, at + 2));
-        if length < 4 || length > end - at {
+        if length < 4 || length > end - at + UNSENT_PADDING_MAX {
             return false;
         }
         at += length;
@@ -120,10 +123,13 @@ pub(crate) fn decode(
         let (id, length) = (be16(rest, 0), usize::from(be16(rest, 2)));
         if length < 4 || length > rest.len() {
             count(rules, exporter, packet.key, Problem::SetLength, 1);
+        }
+        if length < 4 || length > rest.len() + UNSENT_PADDING_MAX {
             gave.broken = true;
             gave.uncounted = true;
             break;
         }
+        let length = length.min(rest.len());
         one(
             rules,
             exporter,
@@ -335,7 +341,7 @@ pub(crate) fn data(
         return Data::Read;
     }
     gave.records += records.count() as u64;
-    flows(rules, exporter, packet, id, &records, out, times);
+    flows(rules, exporter, packet, id, &records, out, times, gave);
     Data::Read
 }
 
@@ -380,6 +386,7 @@ fn flows(
     records: &Records<'_>,
     out: &mut FlowBatch,
     times: &mut TimeScratch,
+    gave: &mut Gave,
 ) {
     let Exporter { streams, names, .. } = exporter;
     let Some(stream) = streams.get_mut(&packet.key) else {
@@ -388,6 +395,17 @@ fn flows(
     let Some(template) = stream.templates.get(&id) else {
         return;
     };
+    let mut clock = packet
+        .header
+        .clock(packet.datagram.received_at, stream.system_init);
+    if clock.uptime_ms.is_none()
+        && clock.system_init.is_none()
+        && let Some(uptime) = template.plan.times.unanchored(records)
+    {
+        gave.news |= anchor(&mut stream.started_by, clock.export, uptime);
+        clock.system_init = stream.started_by;
+        clock.estimated = true;
+    }
     let Header {
         version, domain, ..
     } = packet.header;
@@ -399,9 +417,7 @@ fn flows(
             domain,
             template: id,
         },
-        clock: packet
-            .header
-            .clock(packet.datagram.received_at, stream.system_init),
+        clock,
         sampling: SamplingContext {
             learned: &stream.sampling,
             header: None,

@@ -16,6 +16,8 @@ pub(crate) struct PacketClock {
     pub(crate) uptime_ms: Option<u32>,
     /// When the exporter's uptime was 0, from options data (IE 160), nanoseconds since the epoch.
     pub(crate) system_init: Option<i64>,
+    /// Whether `system_init` is only an estimate: durations are exact, instants are not.
+    pub(crate) estimated: bool,
     /// When the datagram arrived, nanoseconds since the epoch.
     pub(crate) received: i64,
 }
@@ -101,6 +103,18 @@ impl TimePlan {
                 Stamp::Uptime => 6,
             });
         }
+    }
+
+    /// The latest uptime that ends a flow, where uptime is all there is to tell the time and nothing relates it to the time
+    /// of day. From it the exporter's start can be estimated.
+    pub(crate) fn unanchored(&self, records: &Records<'_>) -> Option<u32> {
+        let stamp = self.end.first().or(self.start.first())?;
+        if stamp.stamp != Stamp::Uptime || self.system_init.is_some() {
+            return None;
+        }
+        let cells = records.at(stamp.place);
+        let stamps = (0..records.count()).filter_map(|index| unsigned(cells.cell(index)));
+        stamps.max().and_then(|latest| u32::try_from(latest).ok())
     }
 
     /// Writes `start`, `end`, their kind and quality, and the reverse direction's times.
@@ -293,7 +307,12 @@ fn judge(
 fn judge_one(clock: PacketClock, start: &mut i64, end: &mut i64, kind: &mut u8) -> TimeQuality {
     // The common case: both there, in order.
     if *start > IMPOSSIBLE && *end >= *start {
-        return TimeQuality::Exact;
+        let estimated = clock.estimated && *kind == TimeKind::Uptime as u8;
+        return if estimated {
+            TimeQuality::Clamped
+        } else {
+            TimeQuality::Exact
+        };
     }
     if *start == ABSENT && *end == ABSENT {
         (*start, *end) = (clock.received, clock.received);
@@ -450,6 +469,7 @@ mod tests {
         export: 1_700_000_000 * NANOS_PER_SECOND,
         uptime_ms: Some(10_000),
         system_init: None,
+        estimated: false,
         received: 1_700_000_001 * NANOS_PER_SECOND,
     };
 

@@ -2,7 +2,9 @@
 
 use flow::measure;
 
-use super::meaning::Form::{ApplicationId, MplsLabel, Plain, SegmentId, Total, ZeroIsAbsent};
+use super::meaning::Form::{
+    ApplicationId, MplsLabel, Payload, Plain, SegmentId, Total, ZeroIsAbsent,
+};
 use super::meaning::{Edge, Frame, Meaning, Sampling, Say, Slot, Stamp, TextUse};
 use super::{CISCO, Element, REVERSE};
 
@@ -53,9 +55,9 @@ type Column = (Slot, u8, super::Form);
 /// responder's halves come first: where they are sent, the plain counter holds one of them or their sum.
 fn counters(id: u16) -> Option<Column> {
     Some(match id {
-        231 => (Slot::octets, 0, Plain),
+        231 => (Slot::octets, 0, Payload),
         298 => (Slot::packets, 0, Plain),
-        232 => (Slot::reverse_octets, 0, Plain),
+        232 => (Slot::reverse_octets, 0, Payload),
         299 => (Slot::reverse_packets, 0, Plain),
         1 => (Slot::octets, 1, Plain),
         2 => (Slot::packets, 1, Plain),

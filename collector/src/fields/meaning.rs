@@ -44,6 +44,8 @@ pub(crate) enum Form {
     ZeroIsAbsent,
     /// A counter that runs from the flow's (or exporter's) beginning.
     Total,
+    /// As [`Form::Plain`]: octets of layer 4 payload, without headers (IE 231, 232).
+    Payload,
     /// A label stack entry of 3 octets: 20 bits of label, 3 of class, 1 of bottom ([RFC 3032 §2.1]).
     MplsLabel,
     /// One octet of engine, the rest is the selector ([RFC 6759 §4.1]).
