@@ -8,6 +8,7 @@ use bytes::Bytes;
 use collector::capture::{CaptureFile, Selection};
 use collector::inspect::Inspector;
 use flow::{Datagram, Feed, Timestamp};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn datagram(source: &str, payload: &[u8]) -> Datagram {
@@ -88,6 +89,19 @@ fn what_is_no_export_is_an_error_in_a_field() {
         let explained = inspector.inspect(&datagram("10.0.0.9:5000", payload));
         assert!(explained["error"].is_string(), "{payload:?}: {explained}");
         assert_eq!(explained["packets"], json!([]));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_octets_make_it_panic(
+        version in prop::sample::select(vec![0_u8, 1, 5, 7, 8, 9, 10, 11]),
+        rest in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let mut inspector = Inspector::new().unwrap();
+        inspector.inspect(&datagram("10.0.0.9:5000", &v9(&[TEMPLATE])));
+        let explained = inspector.inspect(&datagram("10.0.0.9:5000", &[&[0, version], &rest[..]].concat()));
+        prop_assert!(explained["error"].is_string() || explained["packets"].is_array());
     }
 }
 

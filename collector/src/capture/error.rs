@@ -48,8 +48,9 @@ pub enum CaptureError {
         /// Its name, if libpcap has one.
         name: String,
     },
-    /// The file is damaged; what came before this frame was read.
-    #[error("{}: damaged after frame {frame}", path.display())]
+    /// The file is damaged, or goes on in a way that libpcap does not read (pcapng with interfaces of different link types);
+    /// what came before was read.
+    #[error("{}: cannot be read beyond frame {frame}", path.display())]
     Frame {
         /// The file.
         path: PathBuf,

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 macro_rules! frame_counts {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
-        /// Every frame is in `frames` and in exactly one of the others, up to `other_port`; a datagram made from fragments is
-        /// in `datagrams` and in `fragments`.
+        /// Each frame and each datagram that was put together from fragments is in exactly one of the counters from
+        /// `datagrams` to `other_port`: see [`balances`](Self::balances).
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
         pub struct FrameCounts {
             $($(#[doc = $doc])+ pub $name: u64,)+
@@ -45,4 +45,17 @@ frame_counts! {
     incomplete,
     /// Files that end within a frame: what came before was read.
     damaged_tails,
+}
+
+impl FrameCounts {
+    /// Whether everything that was read became something: frames + reassembled = datagrams + fragments + Σ skipped.
+    pub fn balances(&self) -> bool {
+        let skipped = self.not_ip
+            + self.not_udp
+            + self.cut
+            + self.malformed
+            + self.not_allowed
+            + self.other_port;
+        self.frames + self.reassembled == self.datagrams + self.fragments + skipped
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// Records of one Set or FlowSet: more than 65,507 octets can hold.
 const RECORDS_MAX: usize = 65_535;
-/// Decoded fields of one datagram, replies to zero-length fields included.
+/// Decoded fields of one datagram, those without octets included.
 const FIELDS_MAX: usize = 1_000_000;
 
 /// What templates are valid for: an exporter's address, a version and a domain, never a port.

@@ -31,7 +31,7 @@ impl ListenStats {
             .collect()
     }
 
-    /// All sockets together; the address is that of the first.
+    /// All sockets together.
     pub fn total(&self) -> SocketCounts {
         let mut total = SocketCounts::default();
         for socket in &self.sockets {

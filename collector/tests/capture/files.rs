@@ -26,6 +26,70 @@ fn nanoseconds_and_the_other_byte_order_are_read() {
     );
 }
 
+/// A pcapng block: type, length, body padded to 32 bits, length again
+/// (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-02.html> §3.1).
+fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+    let mut body = body.to_vec();
+    body.resize(body.len().next_multiple_of(4), 0);
+    let length = u32::try_from(body.len() + 12).unwrap().to_le_bytes();
+    [&kind.to_le_bytes()[..], &length, &body, &length].concat()
+}
+
+/// A section header and an interface of raw IP that counts in 10^-`resolution` seconds.
+fn section(resolution: u8) -> Vec<u8> {
+    let header = [
+        &0x1a2b_3c4d_u32.to_le_bytes()[..],
+        &[1, 0, 0, 0],
+        &[0xff; 8],
+    ];
+    let interface = [
+        &101_u16.to_le_bytes()[..],
+        &[0, 0],
+        &65_535_u32.to_le_bytes(),
+        &[9, 0, 1, 0, resolution, 0, 0, 0],
+        &[0, 0, 0, 0],
+    ];
+    [
+        block(0x0a0d_0d0a, &header.concat()),
+        block(1, &interface.concat()),
+    ]
+    .concat()
+}
+
+fn enhanced_packet(at: u64, packet: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(packet.len()).unwrap().to_le_bytes();
+    let high = u32::try_from(at >> 32).unwrap().to_le_bytes();
+    let low = u32::try_from(at & 0xffff_ffff).unwrap().to_le_bytes();
+    block(
+        6,
+        &[&[0; 4], &high, &low, &length, &length, packet].concat(),
+    )
+}
+
+#[test]
+fn pcapng_counts_time_as_its_interface_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hand-built.pcapng");
+    for (resolution, at) in [(9, 1_700_000_000_123_456_789), (6, 1_700_000_000_123_456)] {
+        let octets = [section(resolution), enhanced_packet(at, &udp_v4(b"one"))].concat();
+        fs::write(&path, &octets).unwrap();
+        let (datagrams, counts) = read(&path, Selection::default());
+        let nanos = if resolution == 9 {
+            123_456_789
+        } else {
+            123_456_000
+        };
+        let expected = Timestamp::from_seconds(1_700_000_000).offset(nanos);
+        assert_eq!(datagrams[0].received_at, expected);
+        assert_eq!(counts.damaged_tails, 0);
+
+        let torn = [&octets[..], &enhanced_packet(at, &udp_v4(b"two"))[..30]].concat();
+        fs::write(&path, torn).unwrap();
+        let (datagrams, counts) = read(&path, Selection::default());
+        assert_eq!((datagrams.len(), counts.damaged_tails), (1, 1));
+    }
+}
+
 #[test]
 fn a_file_that_ends_within_a_frame_keeps_the_rest() {
     let whole = Pcap::micros(RAW).frames(&[udp_v4(b"one"), udp_v4(b"two")]);
@@ -52,7 +116,7 @@ fn damage_in_the_middle_is_an_error_with_file_and_frame() {
     assert!(
         error
             .to_string()
-            .ends_with("damaged.pcap: damaged after frame 1")
+            .ends_with("damaged.pcap: cannot be read beyond frame 1")
     );
     assert!(capture.next().is_none());
 }

@@ -70,7 +70,6 @@ fn fragments_become_the_largest_datagram_again() {
     // 65,515 octets of UDP in parts of 1,480 and of 1,448.
     assert_eq!(counts.fragments, 45 + 46);
     assert_eq!((counts.reassembled, counts.incomplete), (2, 0));
-    assert_eq!(accounted(&counts), counts.frames);
 }
 
 #[test]
@@ -81,7 +80,6 @@ fn a_lost_fragment_is_counted_and_spoils_nothing_else() {
     let (datagrams, counts) = Pcap::micros(RAW).frames(&frames).all();
     assert_eq!(payloads(&datagrams), [b"whole"]);
     assert_eq!((counts.fragments, counts.incomplete), (2, 1));
-    assert_eq!(accounted(&counts), counts.frames);
 }
 
 #[test]

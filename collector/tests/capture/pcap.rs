@@ -70,6 +70,7 @@ pub(super) fn read(path: &Path, selection: Selection) -> (Vec<Datagram>, FrameCo
     let mut file = CaptureFile::open(path, selection).unwrap();
     let datagrams = file.by_ref().map(Result::unwrap).collect();
     assert_eq!(file.progress().octets, file.progress().size);
+    assert!(file.counts().balances(), "{:?}", file.counts());
     (datagrams, file.counts())
 }
 
@@ -96,16 +97,4 @@ pub(super) fn payloads(datagrams: &[Datagram]) -> Vec<&[u8]> {
         .iter()
         .map(|datagram| &datagram.payload[..])
         .collect()
-}
-
-/// Every frame is counted once, whatever became of it.
-pub(super) fn accounted(counts: &FrameCounts) -> u64 {
-    counts.datagrams - counts.reassembled
-        + counts.fragments
-        + counts.not_ip
-        + counts.not_udp
-        + counts.cut
-        + counts.malformed
-        + counts.not_allowed
-        + counts.other_port
 }
