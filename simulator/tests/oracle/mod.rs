@@ -21,6 +21,10 @@ pub(crate) struct Heard {
     pub(crate) packets: u64,
     pub(crate) reverse_octets: u64,
     pub(crate) reverse_packets: u64,
+    /// Of the tunnel, where there is one.
+    pub(crate) outer: Option<(IpAddr, IpAddr)>,
+    pub(crate) in_interface: u64,
+    pub(crate) out_interface: u64,
     pub(crate) src: Option<IpAddr>,
     pub(crate) dst: Option<IpAddr>,
     pub(crate) src_port: u64,
@@ -58,6 +62,8 @@ impl Oracle {
                     src_port: flow.src_port.into(),
                     dst_port: flow.dst_port.into(),
                     tcp_flags: flow.tcp_flags.into(),
+                    in_interface: flow.input.into(),
+                    out_interface: flow.output.into(),
                     first: flow.first.into(),
                     ..Heard::default()
                 })),
@@ -69,6 +75,8 @@ impl Oracle {
                     src_port: flow.src_port.into(),
                     dst_port: flow.dst_port.into(),
                     tcp_flags: flow.tcp_flags.into(),
+                    in_interface: flow.input.into(),
+                    out_interface: flow.output.into(),
                     first: flow.first.into(),
                     ..Heard::default()
                 })),
@@ -114,6 +122,8 @@ fn from_v9(record: &[(V9Field, FieldValue)]) -> Heard {
             V9Field::InPkts => heard.packets = number(value),
             V9Field::Ipv4SrcAddr | V9Field::Ipv6SrcAddr => heard.src = IpAddr::try_from(value).ok(),
             V9Field::Ipv4DstAddr | V9Field::Ipv6DstAddr => heard.dst = IpAddr::try_from(value).ok(),
+            V9Field::InputSnmp => heard.in_interface = number(value),
+            V9Field::OutputSnmp => heard.out_interface = number(value),
             V9Field::L4SrcPort => heard.src_port = number(value),
             V9Field::L4DstPort => heard.dst_port = number(value),
             V9Field::TcpFlags => heard.tcp_flags = number(value),
@@ -124,7 +134,7 @@ fn from_v9(record: &[(V9Field, FieldValue)]) -> Heard {
     heard
 }
 
-/// In a tunnel: the tenant's addresses and ports.
+/// In a tunnel: the tenant's addresses and ports, which stand behind those of the tunnel.
 fn from_ipfix(record: &[(IPFixField, FieldValue)]) -> Heard {
     let mut heard = Heard::default();
     for (field, value) in record {
@@ -146,6 +156,11 @@ fn from_ipfix(record: &[(IPFixField, FieldValue)]) -> Heard {
             IPFixField::IANA(Iana::DestinationTransportPort)
             | IPFixField::VMWare(VMWareIPFixField::VmwareTenantDestPort) => {
                 heard.dst_port = number(value);
+            }
+            IPFixField::IANA(Iana::IngressInterface) => heard.in_interface = number(value),
+            IPFixField::IANA(Iana::EgressInterface) => heard.out_interface = number(value),
+            IPFixField::VMWare(VMWareIPFixField::VmwareTenantProtocol) => {
+                heard.outer = heard.src.zip(heard.dst);
             }
             IPFixField::IANA(Iana::TcpControlBits) => heard.tcp_flags = number(value),
             IPFixField::IANA(
