@@ -12,7 +12,9 @@ use crate::fields::Frame;
 /// IP header in it.
 pub(crate) fn fill(frame: Frame, octets: &[u8], columns: &mut Columns, row: usize) -> bool {
     let (frame, octets) = match frame {
-        Frame::Ethernet => below_mpls(octets).unwrap_or((frame, octets)),
+        Frame::Ethernet => below_mpls(octets)
+            .or_else(|| below_cooked(octets))
+            .unwrap_or((frame, octets)),
         Frame::Ip => (frame, octets),
     };
     let packet = match frame {
@@ -60,6 +62,18 @@ fn below_mpls(octets: &[u8]) -> Option<(Frame, &[u8])> {
         0 => Some((Frame::Ethernet, inside.get(4..)?)),
         _ => Some((Frame::Ethernet, inside)),
     }
+}
+
+/// What a Linux cooked header carries: exporters that listen on "any" interface send it as a data link frame. 16 octets:
+/// packet type (at most 4), ARPHRD 1 (Ethernet) or 772 (loopback), address length 6, the address, the Ethernet type.
+fn below_cooked(octets: &[u8]) -> Option<(Frame, &[u8])> {
+    let (head, inside) = octets.split_at_checked(16)?;
+    let word = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
+    let cooked = word(0) <= 4
+        && matches!(word(2), 1 | 772)
+        && word(4) == 6
+        && matches!(word(14), 0x0800 | 0x86dd);
+    cooked.then_some((Frame::Ip, inside))
 }
 
 fn mac(octets: [u8; 6]) -> u64 {
@@ -141,5 +155,32 @@ fn type_code(kind: u8, code: u8) -> u16 {
 fn set<T: flow::column::Blank>(column: &mut flow::column::Column<T>, row: usize, value: T) {
     if column.get(row).is_none() {
         column.set(row, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cooked_frame_is_seen_through() {
+        // Packet 0 of a cooked capture: unicast to us, Ethernet, IPv4 TCP 192.168.1.104:54742 to 192.168.1.110:80, SYN.
+        let mut octets = vec![
+            0, 0, 0, 1, 0, 6, 0x70, 0x56, 0x81, 0xb9, 0x50, 0x33, 0, 0, 8, 0,
+        ];
+        octets.extend([
+            0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0, 192, 168, 1, 104, 192, 168, 1, 110,
+        ]);
+        octets.extend([
+            0xd5, 0xd6, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0,
+        ]);
+        let mut columns = Columns::default();
+        assert!(fill(Frame::Ethernet, &octets, &mut columns, 0));
+        assert_eq!(columns.src_port.get(0), Some(54_742));
+        assert_eq!(
+            (columns.dst_port.get(0), columns.tcp_flags.get(0)),
+            (Some(80), Some(2))
+        );
+        assert!(!fill(Frame::Ip, &[0; 8], &mut columns, 1));
     }
 }

@@ -74,6 +74,11 @@ impl DecoderState {
         self.waiting.iter().map(|waiting| waiting.position)
     }
 
+    /// The same with the books of a later moment: they change with every datagram, the rest does not.
+    pub fn with_books(self, books: Books) -> Self {
+        Self { books, ..self }
+    }
+
     /// The books as they were.
     pub fn books(&self) -> &Books {
         &self.books

@@ -139,6 +139,9 @@ impl TimePlan {
         self.read(&self.end, records, clock, end, Some(kinds));
         self.fill_gaps(records, clock, start, end, kinds, other);
         let outcome = judge(clock, start, end, kinds, qualities);
+        if outcome.clamped > 0 {
+            keep_durations(clock, row, columns, start, end);
+        }
         columns.start.extend_sparse(row, start);
         columns.end.extend_sparse(row, end);
         columns.time_kind.extend_at(row, kinds.iter().copied());
@@ -333,6 +336,29 @@ fn judge_one(clock: PacketClock, start: &mut i64, end: &mut i64, kind: &mut u8) 
     quality
 }
 
+/// Gives flows whose uptime stamps fit no clock the length that the stamps still tell, up to the time of export.
+fn keep_durations(
+    clock: PacketClock,
+    row: usize,
+    columns: &Columns,
+    start: &mut [i64],
+    end: &[i64],
+) {
+    const DAY_MS: u32 = 86_400_000;
+    for (index, (start, end)) in start.iter_mut().zip(end).enumerate() {
+        if *start != clock.export || *end != clock.export {
+            continue;
+        }
+        let first = columns.start_uptime_ms.get(row + index);
+        let last = columns.end_uptime_ms.get(row + index);
+        if let (Some(first), Some(last)) = (first, last)
+            && last.wrapping_sub(first) <= DAY_MS
+        {
+            *start = *end - i64::from(last.wrapping_sub(first)) * NANOS_PER_MILLI;
+        }
+    }
+}
+
 fn is_time(nanos: i64) -> bool {
     nanos > IMPOSSIBLE
 }
@@ -387,19 +413,20 @@ impl Convert {
 
     /// Uptime of 32 bits against the header's pair of clocks ([RFC 3954 §5.1]), or the time of the last start.
     ///
-    /// The difference wraps with the counter and is read as signed: a flow may be up to 24.8 days old. A stamp after the
-    /// header's own uptime is impossible.
+    /// The difference wraps with the counter and is read as signed: a flow may be up to 24.8 days old. Some exporters stamp
+    /// the header before the last flows of the packet, so up to a minute after it is taken as it is, which keeps differences
+    /// between records exact; more is impossible.
     #[inline]
     fn uptime(&self, raw: u64, init: Option<i64>) -> i64 {
         let Ok(stamp) = u32::try_from(raw) else {
             return IMPOSSIBLE;
         };
         if let Some(uptime) = self.clock.uptime_ms {
-            let age = uptime.wrapping_sub(stamp);
-            if age > i32::MAX.unsigned_abs() {
+            let age = i64::from(uptime.wrapping_sub(stamp).cast_signed());
+            if age < -AFTER_HEADER_MS_MAX {
                 return IMPOSSIBLE;
             }
-            return self.clock.export - i64::from(age) * NANOS_PER_MILLI;
+            return self.clock.export - age * NANOS_PER_MILLI;
         }
         match init.or(self.clock.system_init) {
             Some(init) => since_start(init, stamp, self.clock.export),
@@ -407,6 +434,9 @@ impl Convert {
         }
     }
 }
+
+/// How long after its header a flow may have ended.
+const AFTER_HEADER_MS_MAX: i64 = 60_000;
 
 /// `stamp` milliseconds after `init`, with as many wraps of the 32-bit counter as bring it nearest to `export`.
 fn since_start(init: i64, stamp: u32, export: i64) -> i64 {
@@ -486,7 +516,8 @@ mod tests {
             at(Stamp::Uptime, before),
             CLOCK.export - 15 * NANOS_PER_SECOND
         );
-        assert_eq!(at(Stamp::Uptime, 10_001), IMPOSSIBLE);
+        assert_eq!(at(Stamp::Uptime, 10_001), CLOCK.export + NANOS_PER_MILLI);
+        assert_eq!(at(Stamp::Uptime, 70_001), IMPOSSIBLE);
     }
 
     #[test]
