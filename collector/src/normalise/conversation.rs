@@ -127,6 +127,18 @@ impl Conversations {
         }
     }
 
+    /// See [`SetTable::whereabouts`].
+    #[inline]
+    pub(super) fn whereabouts(&self, key: &Key) -> usize {
+        self.table.whereabouts(&key.words)
+    }
+
+    /// See [`SetTable::touch`].
+    #[inline]
+    pub(super) fn touch(&self, whereabouts: usize) -> u64 {
+        self.table.touch(whereabouts)
+    }
+
     /// The conversation of a row, begun if it is not known or was silent for too long.
     #[inline]
     pub(super) fn open(&mut self, key: &Key, now: Second) -> Opened {

@@ -260,10 +260,12 @@ impl Learner {
         }
     }
 
-    /// Now and then forgets the feed's services that nobody used for long.
+    /// Now and then forgets the wire's services that nobody used for long. Imports have times of their own, and an end:
+    /// their services go when room is needed.
     fn sweep(&mut self, feed: u32, now: Timestamp) -> Renamed {
         let second = flow::clock::NANOS_PER_SECOND;
-        if now.nanos_since(self.swept).saturating_abs() < SWEEP_S * second {
+        let due = now.nanos_since(self.swept) >= SWEEP_S * second;
+        if feed != Feed::WIRE.0 || !due {
             return Renamed::None;
         }
         self.swept = now;

@@ -43,6 +43,9 @@ pub use config::NormaliseConfig;
 pub use learned::LearnedService;
 pub use stats::NormaliseStats;
 
+/// Rows that are read before the first of them is worked on, for what they need to come from memory together.
+const AHEAD: usize = 32;
+
 /// What outlives a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -101,9 +104,30 @@ impl Normaliser {
         enrichment.client_evidence.resize(rows, 0);
         enrichment.accounting.resize(rows, 0);
         enrichment.application_source.resize(rows, 0);
-        for row in from_row..rows {
-            self.row(batch, row);
+        let mut read = [None; AHEAD];
+        for first in (from_row..rows).step_by(AHEAD) {
+            let read = &mut read[..AHEAD.min(rows - first)];
+            self.read_ahead(batch, first, read);
+            for (row, read) in (first..).zip(read) {
+                self.row(batch, row, read.as_ref());
+            }
         }
+    }
+
+    /// Reads rows from `first` on, and has their conversations' entries brought from memory all at once.
+    fn read_ahead(&self, batch: &FlowBatch, first: usize, read: &mut [Option<(Facts, Key)>]) {
+        let mut whereabouts = [0; AHEAD];
+        for ((row, read), at) in (first..).zip(read).zip(&mut whereabouts) {
+            *read = Facts::read(batch, row).map(|facts| {
+                let key = Key::new(batch.origin.feed[row], &facts);
+                *at = self.conversations.whereabouts(&key);
+                (facts, key)
+            });
+        }
+        let touched = whereabouts
+            .iter()
+            .fold(0, |all, at| all ^ self.conversations.touch(*at));
+        std::hint::black_box(touched);
     }
 
     /// What is to be kept for the next start.
@@ -128,13 +152,18 @@ impl Normaliser {
         self.applications.learned()
     }
 
+    /// What the operator calls an exporter.
+    pub fn exporter_name(&self, address: std::net::IpAddr) -> Option<&str> {
+        self.exporters.name(address)
+    }
+
     /// Counters since the start.
     pub fn stats(&self) -> NormaliseStats {
         self.stats
     }
 
     #[inline]
-    fn row(&mut self, batch: &mut FlowBatch, row: usize) {
+    fn row(&mut self, batch: &mut FlowBatch, row: usize, read: Option<&(Facts, Key)>) {
         self.stats.rows += 1;
         self.exporters.write(batch, row);
         if facts::implausible(batch, row) {
@@ -144,8 +173,8 @@ impl Normaliser {
                 .counter_kind
                 .set(row, CounterKind::Implausible as u8);
         }
-        match Facts::read(batch, row) {
-            Some(facts) => self.conversation(batch, row, &facts),
+        match read {
+            Some((facts, key)) => self.conversation(batch, row, facts, key),
             None => self.bare(batch, row),
         }
     }
@@ -162,11 +191,11 @@ impl Normaliser {
     }
 
     #[inline]
-    fn conversation(&mut self, batch: &mut FlowBatch, row: usize, facts: &Facts) {
+    fn conversation(&mut self, batch: &mut FlowBatch, row: usize, facts: &Facts, key: &Key) {
         let feed = batch.origin.feed[row];
         let received_at = batch.origin.received_at[row];
         let now = Second::of(received_at);
-        let opened = self.conversations.open(&Key::new(feed, facts), now);
+        let opened = self.conversations.open(key, now);
         self.stats.conversations_forgotten += u64::from(opened.forgot);
         let client = self.client(facts, feed, opened.client);
         if opened.client != Some(client) {

@@ -1,5 +1,7 @@
 //! Sites of addresses, and what the operator calls exporters and their interfaces.
 
+use std::net::IpAddr;
+
 use flow::FlowBatch;
 use flow::batch::SamplingSource;
 use flow::site::{ExporterName, Site};
@@ -120,6 +122,12 @@ impl Exporters {
             ingress: Symbols::default(),
             egress: Symbols::default(),
         }
+    }
+
+    /// What the operator calls an exporter.
+    pub(super) fn name(&self, address: IpAddr) -> Option<&str> {
+        let named = self.named.get(&flow::address::widen(address).to_bits())?;
+        Some(self.names.text(named.name))
     }
 
     pub(super) fn begin(&mut self) {

@@ -3,6 +3,9 @@
 /// Entries that share a place; a search looks at no more than these.
 const WAYS: usize = 4;
 
+/// Words of a cache line.
+const LINE: usize = 8;
+
 /// A set-associative table of `W` 64-bit words an entry, of which the first `K` are the key.
 ///
 /// Its memory is taken once (and touched only as it fills). However keys are chosen, by chance or by an attacker, a
@@ -10,7 +13,10 @@ const WAYS: usize = 4;
 /// it marks a free entry.
 #[derive(Clone, Debug)]
 pub(super) struct SetTable<const W: usize, const K: usize> {
-    slots: Vec<[u64; W]>,
+    /// Entries from `base` on.
+    words: Vec<u64>,
+    /// Words before the first that begins a cache line, so that entries of 8 words have a line each.
+    base: usize,
     /// Sets, a power of two, less one.
     mask: u64,
 }
@@ -30,16 +36,29 @@ impl<const W: usize, const K: usize> SetTable<W, K> {
     /// A table for at least `entries` entries, rounded up to four times a power of two.
     pub(super) fn new(entries: usize) -> Self {
         let sets = entries.div_ceil(WAYS).max(1).next_power_of_two();
+        let words = vec![0; sets * WAYS * W + LINE];
+        let base = words.as_ptr().align_offset(LINE * size_of::<u64>());
         Self {
-            slots: vec![[0; W]; sets * WAYS],
+            base: if base < LINE { base } else { 0 },
+            words,
             mask: (sets - 1) as u64,
         }
+    }
+
+    #[inline]
+    fn slots(&self) -> &[[u64; W]] {
+        self.words[self.base..].as_chunks().0
+    }
+
+    #[inline]
+    fn slots_mut(&mut self) -> &mut [[u64; W]] {
+        self.words[self.base..].as_chunks_mut().0
     }
 
     /// Entries that there is room for.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.slots.len()
+        (usize::try_from(self.mask).unwrap_or(0) + 1) * WAYS
     }
 
     #[inline]
@@ -48,23 +67,40 @@ impl<const W: usize, const K: usize> SetTable<W, K> {
         set * WAYS
     }
 
+    /// Where `key` is or will be, for [`SetTable::touch`].
+    #[inline]
+    pub(super) fn whereabouts(&self, key: &[u64; K]) -> usize {
+        self.first(key)
+    }
+
+    /// Reads something there, so that it has come from memory when it is searched. The answer means nothing.
+    ///
+    /// Such reads, one right after the other, overlap; searches, which wait for what they find, don't.
+    #[inline]
+    pub(super) fn touch(&self, whereabouts: usize) -> u64 {
+        let set = self.slots().get(whereabouts..whereabouts + WAYS);
+        set.map_or(0, |set| set.iter().fold(0, |all, entry| all ^ entry[0]))
+    }
+
     /// The entry of `key`.
     #[inline]
     pub(super) fn find(&self, key: &[u64; K]) -> Option<usize> {
         let first = self.first(key);
-        (first..first + WAYS).find(|slot| has_key(&self.slots[*slot], key))
+        let set = &self.slots()[first..first + WAYS];
+        let way = set.iter().position(|entry| has_key(entry, key))?;
+        Some(first + way)
     }
 
     /// An entry's words, the key included.
     #[inline]
     pub(super) fn at(&self, slot: usize) -> &[u64; W] {
-        &self.slots[slot]
+        &self.slots()[slot]
     }
 
     /// See [`SetTable::at`]. The key's words must stay.
     #[inline]
     pub(super) fn at_mut(&mut self, slot: usize) -> &mut [u64; W] {
-        &mut self.slots[slot]
+        &mut self.slots_mut()[slot]
     }
 
     /// The entry of `key`; if there is none, a free one or else that of the least `worth`, blank but for its key.
@@ -74,7 +110,7 @@ impl<const W: usize, const K: usize> SetTable<W, K> {
             return Placed::Found(slot);
         }
         let first = self.first(key);
-        let set = &self.slots[first..first + WAYS];
+        let set = &self.slots()[first..first + WAYS];
         let free = set.iter().position(|entry| has_key(entry, &[0; K]));
         let placed = match free {
             Some(way) => Placed::Free(first + way),
@@ -88,8 +124,9 @@ impl<const W: usize, const K: usize> SetTable<W, K> {
                 }),
         };
         if let Placed::Free(slot) | Placed::Evicted(slot, _) = placed {
-            self.slots[slot] = [0; W];
-            self.slots[slot][..K].copy_from_slice(key);
+            let entry = self.at_mut(slot);
+            *entry = [0; W];
+            entry[..K].copy_from_slice(key);
         }
         placed
     }
@@ -100,20 +137,21 @@ impl<const W: usize, const K: usize> SetTable<W, K> {
         let mut key = [0; K];
         key.copy_from_slice(&entry[..K]);
         let first = self.first(&key);
-        self.slots[first..first + WAYS].rotate_right(1);
-        self.slots[first] = entry;
+        let set = &mut self.slots_mut()[first..first + WAYS];
+        set.rotate_right(1);
+        set[0] = entry;
     }
 
     /// Forgets `key`.
     pub(super) fn forget(&mut self, key: &[u64; K]) {
         if let Some(slot) = self.find(key) {
-            self.slots[slot] = [0; W];
+            *self.at_mut(slot) = [0; W];
         }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.slots.fill([0; W]);
+        self.words.fill(0);
     }
 }
 
