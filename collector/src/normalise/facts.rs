@@ -5,9 +5,6 @@ use flow::batch::FlowBatch;
 use super::registry::{ICMP, ICMP6, UNKNOWN};
 use super::table::mix;
 
-/// The shortest IPv4 header, octets ([RFC 791 §3.1](https://www.rfc-editor.org/rfc/rfc791#section-3.1)).
-const IP_HEADER_MIN: u64 = 20;
-
 /// Both ends of a row, its protocol, and what tells who opened it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
@@ -93,28 +90,6 @@ impl Facts {
     pub(super) fn counts_both(&self) -> bool {
         self.reverse_packets.unwrap_or(0) > 0 || self.reverse_octets.unwrap_or(0) > 0
     }
-}
-
-/// Whether a row's counters can't be: fewer octets than its packets' IP headers take, or 2^63 and more.
-///
-/// Records with initiator and responder counters are not held against their headers: IE 231 and 232 count payload.
-#[inline]
-pub(super) fn implausible(batch: &FlowBatch, row: usize) -> bool {
-    let columns = &batch.columns;
-    let (octets, packets) = (columns.octets.get(row), columns.packets.get(row));
-    let reverse = [
-        columns.reverse_octets.get(row),
-        columns.reverse_packets.get(row),
-    ];
-    let huge = |counter: &Option<u64>| counter.is_some_and(|count| count >= 1 << 63);
-    if [octets, packets].iter().chain(&reverse).any(huge) {
-        return true;
-    }
-    let (Some(octets), Some(packets)) = (octets, packets) else {
-        return false;
-    };
-    let is_ip = columns.src_addr.get(row).is_some();
-    is_ip && reverse == [None, None] && octets < packets.saturating_mul(IP_HEADER_MIN)
 }
 
 /// Who observed a row: exporter, observation domain and flow direction, as a number that is never 0.

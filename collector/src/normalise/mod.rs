@@ -28,7 +28,7 @@ mod services;
 mod stats;
 mod table;
 
-use flow::batch::{ClientEvidence, CounterKind, FlowBatch};
+use flow::batch::{ClientEvidence, FlowBatch};
 use flow::clock::Timestamp;
 use flow::site::Rules;
 use serde::{Deserialize, Serialize};
@@ -92,8 +92,8 @@ impl Normaliser {
         self.exporters = Exporters::new(&rules.exporters);
     }
 
-    /// Fills the enrichment of the rows from `from_row` on, and marks impossible counters. Each row once, in the order
-    /// of the tape; how many rows a call is given makes no difference.
+    /// Fills the enrichment of the rows from `from_row` on. Each row once, in the order of the tape; how many rows a
+    /// call is given makes no difference.
     pub fn normalise(&mut self, batch: &mut FlowBatch, from_row: usize) {
         self.applications.begin();
         self.sites.begin();
@@ -166,13 +166,6 @@ impl Normaliser {
     fn row(&mut self, batch: &mut FlowBatch, row: usize, read: Option<&(Facts, Key)>) {
         self.stats.rows += 1;
         self.exporters.write(batch, row);
-        if facts::implausible(batch, row) {
-            self.stats.rows_implausible += 1;
-            batch
-                .columns
-                .counter_kind
-                .set(row, CounterKind::Implausible as u8);
-        }
         match read {
             Some((facts, key)) => self.conversation(batch, row, facts, key),
             None => self.bare(batch, row),

@@ -9,8 +9,6 @@ pub struct NormaliseStats {
     pub rows_observed_elsewhere: u64,
     /// Rows without both addresses: no conversation, each is counted.
     pub rows_without_conversation: u64,
-    /// Rows whose counters are impossible.
-    pub rows_implausible: u64,
     /// Conversations begun.
     pub conversations: u64,
     /// Conversations forgotten before their time, because the table was full.

@@ -175,48 +175,6 @@ fn a_record_that_waited_for_its_template_does_not_age_its_owner() {
     );
 }
 
-#[test]
-fn impossible_counters_are_marked() {
-    let row = Row {
-        octets: Some(199),
-        packets: Some(10),
-        ..Row::new("10.0.0.1:40000", "10.0.0.2:443")
-    };
-    let rows = [
-        row.clone(),
-        Row {
-            octets: Some(200),
-            ..row.clone()
-        },
-        Row {
-            octets: Some(1 << 63),
-            ..row.clone()
-        },
-        Row {
-            packets: Some(u64::MAX),
-            ..row.clone()
-        },
-        Row {
-            packets: None,
-            ..row.clone()
-        },
-        // IE 231 and 232 count payload: ten bare ACKs are 0 octets.
-        Row {
-            octets: Some(0),
-            reverse_octets: Some(0),
-            ..row
-        },
-    ];
-    let mut normaliser = normaliser();
-    let kinds: Vec<_> = records(&mut normaliser, &rows)
-        .into_iter()
-        .map(|record| record.counter_kind)
-        .collect();
-    let bad = Some("implausible".to_owned());
-    assert_eq!(kinds, [bad.clone(), None, bad.clone(), bad, None, None]);
-    assert_eq!(normaliser.stats().rows_implausible, 3);
-}
-
 proptest! {
     /// Whoever reports what in whatever order: no direction of a conversation has two owners at a time, and whoever
     /// reports a direction while nobody owns it is counted.

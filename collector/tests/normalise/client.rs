@@ -233,11 +233,12 @@ proptest! {
             let evidence = batch.enrichment.client_evidence[index];
             let mut ends = [row.src, row.dst];
             ends.sort();
-            if let Some((before, before_evidence)) = last.insert((ends, row.protocol), (client, evidence)) {
-                if is_certain(before_evidence) || !is_certain(evidence) {
-                    prop_assert_eq!(before, client, "row {}", index);
-                    prop_assert_eq!(before_evidence, evidence);
-                }
+            let before = last.insert((ends, row.protocol), (client, evidence));
+            if let Some((before, before_evidence)) = before
+                && (is_certain(before_evidence) || !is_certain(evidence))
+            {
+                prop_assert_eq!(before, client, "row {}", index);
+                prop_assert_eq!(before_evidence, evidence);
             }
         }
     }
