@@ -77,7 +77,7 @@ impl Default for Config {
             password_file: None,
             database: "flowreel".to_owned(),
             cluster: None,
-            insert_timeout_s: 30,
+            insert_timeout_s: 120,
             retention: Retention::default(),
             limits: Limits::default(),
         }

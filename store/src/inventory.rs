@@ -1,9 +1,11 @@
 //! What the store holds.
 
+use std::time::Duration;
+
 use flow::Timestamp;
 use serde::Deserialize;
 
-use crate::question::Inventory;
+use crate::question::{Inventory, Window};
 use crate::sql::Sql;
 
 /// The answer as ClickHouse sends it.
@@ -37,11 +39,25 @@ pub(crate) fn statement(database: &str, cluster: Option<&str>) -> Sql {
         None => ("system.parts".to_owned(), "flows"),
     };
     Sql::text(format!(
-        "SELECT (SELECT count() FROM {database}.flows) AS flows,\n\
-         (SELECT sum(bytes_on_disk) FROM {parts} WHERE active AND database = '{database}' AND table = '{table}') \
-         AS octets_on_disk,\n\
+        "SELECT assumeNotNull((SELECT count() FROM {database}.flows)) AS flows,\n\
+         assumeNotNull((SELECT sum(bytes_on_disk) FROM {parts} \
+         WHERE active AND database = '{database}' AND table = '{table}')) AS octets_on_disk,\n\
          toUnixTimestamp64Nano(min(begins_at)) AS first,\n\
          toUnixTimestamp64Nano(max(ends_at)) AS last\n\
          FROM {database}.extents"
     ))
+}
+
+/// When the first of what a window holds was stored, in seconds since 1970; the largest number if it holds nothing.
+///
+/// Asked of the table that is kept longest and has all rows. What was merged there has the later of its times.
+pub(crate) fn stored_since(database: &str, window: Window) -> Sql {
+    let hour = Duration::from_secs(3600);
+    Sql::text(format!(
+        "SELECT if(count() = 0, toUInt32(4294967295), toUInt32(toUnixTimestamp(min(stored_at))))\n\
+         FROM {database}.interfaces_1h\n\
+         WHERE bucket >= toDateTime64(?, 0, 'UTC') AND bucket < toDateTime64(?, 0, 'UTC')"
+    ))
+    .bind(window.from.floor(hour).seconds())
+    .bind(window.to.seconds().saturating_add(1))
 }

@@ -67,29 +67,37 @@ pub(crate) struct Piece {
 pub(crate) struct Horizon {
     pub(crate) now: Timestamp,
     pub(crate) kept: Retention,
+    /// When the first of what the window holds was stored, if that was asked for: see [`Horizon::must_look`].
+    pub(crate) stored_since: Option<Timestamp>,
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Horizon {
-    /// Whether `tier` holds everything that happened at `at`.
-    ///
-    /// Rows go by when they were *stored*, which is not before they happened; so what happened within the retention is
-    /// there, less a day for parts that go as a whole. What is older than all retention can only be from an import or a
-    /// wrong clock, and was stored lately: then every table has it.
-    fn holds(&self, tier: Tier, at: Timestamp) -> bool {
-        let days = |tier: Tier| match tier {
+    /// Whether the window reaches so far back that it matters when its rows were stored: what was received then may be
+    /// gone from the finer tables, what was imported since is not.
+    pub(crate) fn must_look(&self, window: Window) -> bool {
+        let tiers = [Tier::Flows, Tier::TenSeconds, Tier::Minute, Tier::Hour];
+        tiers
+            .into_iter()
+            .any(|tier| window.from < self.kept_since(tier))
+    }
+
+    /// Rows that were stored after this are in the table; less a day, as parts go as a whole.
+    fn kept_since(&self, tier: Tier) -> Timestamp {
+        let days = match tier {
             Tier::Flows => self.kept.flows_days,
             Tier::TenSeconds => self.kept.rollup_10s_days,
             Tier::Minute => self.kept.rollup_1m_days,
             Tier::Hour => self.kept.rollup_1h_days,
         };
-        let longest = ROLLUPS
-            .into_iter()
-            .map(days)
-            .fold(days(Tier::Flows), u32::max);
-        let oldest = |days: u32| self.now - DAY * days;
-        at >= oldest(days(tier)) + DAY || at < oldest(longest)
+        self.now - DAY * days + DAY
+    }
+
+    /// Whether `tier` holds everything that happened at `at`: rows are stored after they happen, or it is known when.
+    fn holds(&self, tier: Tier, at: Timestamp) -> bool {
+        let since = self.kept_since(tier);
+        at >= since || self.stored_since.is_some_and(|stored| stored >= since)
     }
 
     /// The finest table that holds `at`; flow records if none does.
@@ -197,6 +205,7 @@ mod tests {
         Horizon {
             now: Timestamp::from_seconds(now_s),
             kept,
+            stored_since: None,
         }
     }
 
@@ -271,15 +280,16 @@ mod tests {
             cut_at(then + 15, then + 70, HOUR),
             [(Tier::Minute, then, then + 120)]
         );
-        // Ten years ago: an import; everything that there is of it was stored lately.
-        let then = HOUR - 3650 * day;
-        assert_eq!(
-            cut_at(then + 55, then + 120, HOUR),
-            [
-                (Tier::Flows, then + 55, then + 60),
-                (Tier::Minute, then + 60, then + 120)
-            ]
-        );
+        // The same time, but all of it was imported an hour ago: every table has it.
+        let imported = Horizon {
+            stored_since: Some(Timestamp::from_seconds(HOUR - 3600)),
+            ..horizon(HOUR)
+        };
+        let found = pieces(window(then + 15, then + 30), &imported, |_| true);
+        let tiers: Vec<Tier> = found.into_iter().map(|piece| piece.tier).collect();
+        assert_eq!(tiers, [Tier::Flows, Tier::TenSeconds]);
+        assert!(imported.must_look(window(then, HOUR)));
+        assert!(!imported.must_look(window(HOUR - 5 * day, HOUR)));
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! A filter as SQL: over flow records, or over a rollup where it has the columns.
 //!
-//! Absent fields are unknown, and so is their `not`, as `flow::filter` has it; ClickHouse's NULL does the same. Conditions
-//! are written so that the sort key and the skip indexes see bare columns.
+//! Absent fields are unknown, and so is their `not`, as `flow::filter` has it; ClickHouse's NULL does the same. Names that
+//! nobody gave are ''. Conditions are written so that the sort key and the skip indexes see bare columns.
 
 use std::net::Ipv6Addr;
 
@@ -26,7 +26,7 @@ pub(crate) enum Rows {
 
 /// The filter as a condition on `rows`; `None` if they lack a column that it needs.
 pub(crate) fn predicate(expr: &Expr, rows: Rows) -> Option<Sql> {
-    expression(expr, rows, Sense::Is)
+    expression(expr, rows)
 }
 
 /// Whether everything that matches was seen at an exporter or interface that the filter names. Then every record there
@@ -40,34 +40,14 @@ pub(crate) fn names_a_place(expr: &Expr) -> bool {
     }
 }
 
-/// Whether a condition stands under an odd number of `not`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sense {
-    Is,
-    IsNot,
-}
-
-fn expression(expr: &Expr, rows: Rows, sense: Sense) -> Option<Sql> {
+fn expression(expr: &Expr, rows: Rows) -> Option<Sql> {
+    let inner = |expr: &Expr| expression(expr, rows);
     Some(match expr {
         Expr::Any => Sql::text("1"),
-        Expr::And(left, right) => pair(
-            expression(left, rows, sense)?,
-            " AND ",
-            expression(right, rows, sense)?,
-        ),
-        Expr::Or(left, right) => pair(
-            expression(left, rows, sense)?,
-            " OR ",
-            expression(right, rows, sense)?,
-        ),
-        Expr::Not(inner) => {
-            let other = match sense {
-                Sense::Is => Sense::IsNot,
-                Sense::IsNot => Sense::Is,
-            };
-            Sql::text("NOT ").join(expression(inner, rows, other)?.parenthesised())
-        }
-        Expr::Is(condition) if has_columns(condition, rows) => of(condition, sense),
+        Expr::And(left, right) => pair(inner(left)?, " AND ", inner(right)?),
+        Expr::Or(left, right) => pair(inner(left)?, " OR ", inner(right)?),
+        Expr::Not(expr) => Sql::text("NOT ").join(inner(expr)?.parenthesised()),
+        Expr::Is(condition) if has_columns(condition, rows) => of(condition),
         Expr::Is(_) => return None,
     })
 }
@@ -89,11 +69,11 @@ fn pair(left: Sql, between: &str, right: Sql) -> Sql {
     left.then(between).join(right).parenthesised()
 }
 
-fn of(condition: &Condition, sense: Sense) -> Sql {
+fn of(condition: &Condition) -> Sql {
     match condition {
-        Condition::Application(text) => name("application", text, sense),
-        Condition::Site(side, text) => site(*side, text, sense),
-        Condition::Exporter(NameOrNet::Name(text)) => name("exporter_name", text, sense),
+        Condition::Application(text) => name("application", text),
+        Condition::Site(side, text) => site(*side, text),
+        Condition::Exporter(NameOrNet::Name(text)) => name("exporter_name", text),
         Condition::Exporter(NameOrNet::Net(net)) => within("exporter", net),
         Condition::Address(side, net) => addresses(*side, std::slice::from_ref(net)),
         Condition::AddressIn(side, nets) => addresses(*side, nets),
@@ -103,7 +83,7 @@ fn of(condition: &Condition, sense: Sense) -> Sql {
         }
         Condition::Protocol(number) => Sql::with("protocol = ?", u64::from(*number)),
         Condition::TcpFlags { set, unset } => tcp_flags(*set, *unset),
-        Condition::Interface(side, interface) => interfaces(*side, interface, sense),
+        Condition::Interface(side, interface) => interfaces(*side, interface),
         Condition::As(side, number) => sided(*side, ["src_as", "dst_as"], |column| {
             Sql::with(format!("{column} = ?"), u64::from(*number))
         }),
@@ -120,33 +100,23 @@ fn of(condition: &Condition, sense: Sense) -> Sql {
     }
 }
 
-/// A name is '' where nobody gave one, and unknown to a filter. That matters under `not` only; elsewhere the column is
-/// left bare for the indexes.
-fn name(column: &str, text: &str, sense: Sense) -> Sql {
-    if text.is_empty() || sense == Sense::IsNot {
-        Sql::with(format!("nullIf({column}, '') = ?"), text)
-    } else {
-        Sql::with(format!("{column} = ?"), text)
+/// A name is '' where nobody gave one: it differs from every name, and nothing has the name ''.
+fn name(column: &str, text: &str) -> Sql {
+    if text.is_empty() {
+        return Sql::text("0");
     }
+    Sql::with(format!("{column} = ?"), text)
 }
 
-fn site(side: Side, text: &str, sense: Sense) -> Sql {
-    let client = || name("client_site", text, sense);
-    let server = || name("server_site", text, sense);
+fn site(side: Side, text: &str) -> Sql {
+    let client = || name("client_site", text);
+    let server = || name("server_site", text);
     match side {
         Side::Client => client(),
         Side::Server => server(),
         Side::Either => pair(client(), " OR ", server()),
-        Side::Source => name(
-            "if(src_is_client = 1, client_site, server_site)",
-            text,
-            sense,
-        ),
-        Side::Destination => name(
-            "if(src_is_client = 1, server_site, client_site)",
-            text,
-            sense,
-        ),
+        Side::Source => name("if(src_is_client = 1, client_site, server_site)", text),
+        Side::Destination => name("if(src_is_client = 1, server_site, client_site)", text),
     }
 }
 
@@ -279,10 +249,10 @@ fn tcp_flags(set: u16, unset: u16) -> Sql {
     .bind(u64::from(unset))
 }
 
-fn interfaces(side: InterfaceSide, interface: &IndexOrName, sense: Sense) -> Sql {
+fn interfaces(side: InterfaceSide, interface: &IndexOrName) -> Sql {
     let is = |way: &str| match interface {
         IndexOrName::Index(index) => Sql::with(format!("{way}_interface = ?"), u64::from(*index)),
-        IndexOrName::Name(text) => name(&format!("{way}_interface_name"), text, sense),
+        IndexOrName::Name(text) => name(&format!("{way}_interface_name"), text),
     };
     match side {
         InterfaceSide::In => is("in"),

@@ -170,3 +170,36 @@ const NEWEST_FIRST: &str = "toStartOfInterval(received_at, INTERVAL 5 MINUTE, 'U
      tape_segment DESC, tape_offset DESC, record_offset DESC";
 const NEWEST_FIRST_OUTSIDE: &str =
     "received_at DESC, tape_segment DESC, tape_offset DESC, record_offset DESC";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::question::{Scope, Subject, Window};
+    use flow::{Filter, Timestamp};
+
+    fn question(limit: u32) -> Flows {
+        let at = Timestamp::from_seconds;
+        let subject = Subject {
+            window: Window {
+                from: at(3600),
+                to: at(7200),
+            },
+            filter: Filter::parse("port 80 or app web").unwrap(),
+            known_at: Some(at(9000)),
+            scope: Scope {
+                only: Some(Filter::parse("site berlin").unwrap()),
+            },
+        };
+        Flows { subject, limit }
+    }
+
+    #[test]
+    fn the_newest_records() {
+        insta::assert_snapshot!(statement(&question(100), "flowreel").unwrap().to_string());
+    }
+
+    #[test]
+    fn too_many_are_refused() {
+        assert!(statement(&question(100_001), "flowreel").is_err());
+    }
+}

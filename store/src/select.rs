@@ -70,7 +70,9 @@ impl Selection<'_> {
                 }
             }
         }
-        selects
+        // The WITH of the first SELECT of a UNION would reach into the others.
+        let fenced = |select: Sql| Sql::text("SELECT * FROM (\n").join(select).then("\n)");
+        selects.into_iter().map(fenced).collect()
     }
 
     /// Where the answer comes from: the family of rollups that can say what is asked, else the records.
@@ -154,8 +156,8 @@ impl Selection<'_> {
         };
         sql = sql.join(self.bounds());
         sql = sql.then("SELECT ").then(self.select(
-            "sum(before(total_octets, high) - before(total_octets, low))",
-            "sum(before(total_packets, high) - before(total_packets, low))",
+            "toUInt64(sum(before(total_octets, high) - before(total_octets, low)))",
+            "toUInt64(sum(before(total_packets, high) - before(total_packets, low)))",
             flows,
             "uniqCombined64State(client_addr)",
         ));

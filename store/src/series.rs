@@ -120,7 +120,7 @@ pub(crate) fn statement(
         Quantity::Octets => "sum(octet_sum)",
         Quantity::Packets => "sum(packet_sum)",
         Quantity::Flows => "sum(flow_sum)",
-        Quantity::Clients => "uniqCombined64Merge(client_set)",
+        Quantity::Clients => "ifNull(uniqCombined64Merge(client_set), 0)",
     };
     Sql::text("SELECT ")
         .join(line)
@@ -263,5 +263,52 @@ mod tests {
             ]
         );
         assert_eq!(lines(&[], &[], false, 1)[0].name, "total");
+    }
+
+    fn sql(
+        dimension: Option<crate::question::Dimension>,
+        by: Quantity,
+        to_s: i64,
+        known: bool,
+    ) -> String {
+        let subject = Subject {
+            window: window(3600, to_s),
+            filter: flow::Filter::any(),
+            known_at: known.then_some(Timestamp::from_seconds(9000)),
+            scope: crate::question::Scope::default(),
+        };
+        let question = Series {
+            subject: subject.clone(),
+            dimension,
+            by,
+            limit: 2,
+            step: Some(Duration::from_secs(60)),
+            previous: false,
+        };
+        let grid = grid(subject.window, question.step).unwrap();
+        let horizon = Horizon {
+            now: Timestamp::from_seconds(9000),
+            kept: crate::config::Retention::default(),
+            stored_since: None,
+        };
+        let names = ["it's".to_owned(), "b".to_owned()];
+        statement(&question, &subject, grid, &names, ("flowreel", horizon)).to_string()
+    }
+
+    #[test]
+    fn octets_of_everything() {
+        insta::assert_snapshot!(sql(None, Quantity::Octets, 7200, false));
+    }
+
+    #[test]
+    fn packets_of_applications_with_an_edge() {
+        let dimension = Some(crate::question::Dimension::Applications);
+        insta::assert_snapshot!(sql(dimension, Quantity::Packets, 7205, false));
+    }
+
+    #[test]
+    fn clients_as_they_were_known() {
+        let dimension = Some(crate::question::Dimension::Sites);
+        insta::assert_snapshot!(sql(dimension, Quantity::Clients, 7200, true));
     }
 }

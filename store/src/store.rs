@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse::{RowOwned, RowRead};
+use flow::Timestamp;
 use flow::clock::{self, Stopwatch};
 
 use crate::config::Config;
@@ -93,7 +94,11 @@ impl Store {
     ///
     /// [`StoreError::Question`] for the asker; else the store's trouble.
     pub async fn top(&self, question: &Top) -> Result<Vec<TopRow>, StoreError> {
-        let sql = top::statement(question, &self.config.database, self.horizon())?;
+        let sql = top::statement(
+            question,
+            &self.config.database,
+            self.horizon(question.subject.window).await?,
+        )?;
         let rows: Vec<top::Answered> = self.ask(sql).await?;
         Ok(rows.into_iter().map(Into::into).collect())
     }
@@ -185,7 +190,8 @@ impl Store {
         grid: crate::select::Grid,
         (names, points): (&[String], usize),
     ) -> Result<Vec<crate::question::Line>, StoreError> {
-        let place = (self.config.database.as_str(), self.horizon());
+        let horizon = self.horizon(subject.window).await?;
+        let place = (self.config.database.as_str(), horizon);
         let sql = series::statement(question, subject, grid, names, place);
         let answered: Vec<series::Answered> = self.ask(sql).await?;
         Ok(series::lines(
@@ -196,11 +202,25 @@ impl Store {
         ))
     }
 
-    fn horizon(&self) -> Horizon {
-        Horizon {
+    /// What the tables still hold of a window.
+    async fn horizon(&self, window: Window) -> Result<Horizon, StoreError> {
+        let horizon = Horizon {
             now: clock::now(),
             kept: self.config.retention,
+            stored_since: None,
+        };
+        if !horizon.must_look(window) {
+            return Ok(horizon);
         }
+        let seconds: Vec<u32> = self
+            .ask(inventory::stored_since(&self.config.database, window))
+            .await?;
+        let first = seconds.first().copied().unwrap_or(u32::MAX);
+        let stored_since = Some(Timestamp::from_seconds(first.into()));
+        Ok(Horizon {
+            stored_since,
+            ..horizon
+        })
     }
 
     /// Asks, within the limits of a question, and without the right to change anything.

@@ -87,11 +87,11 @@ pub(crate) fn statement(
 }
 
 const ONE_PIECE: &str = "octet_sum AS octets, packet_sum AS packets, flow_sum AS flows, \
-     finalizeAggregation(client_set) AS clients";
+     ifNull(finalizeAggregation(client_set), 0) AS clients";
 const ONE_PIECE_OF_KEY: &str =
     "octet_sum AS octets, packet_sum AS packets, flow_sum AS flows, client_set AS clients";
 const PIECES: &str = "sum(octet_sum) AS octets, sum(packet_sum) AS packets, sum(flow_sum) AS flows, \
-     uniqCombined64Merge(client_set) AS clients";
+     ifNull(uniqCombined64Merge(client_set), 0) AS clients";
 
 fn order(by: Quantity) -> &'static str {
     match by {
@@ -99,5 +99,67 @@ fn order(by: Quantity) -> &'static str {
         Quantity::Packets => "packets",
         Quantity::Flows => "flows",
         Quantity::Clients => "clients",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::question::{Dimension, Scope, Subject, Window};
+    use flow::{Filter, Timestamp};
+
+    const HOUR_S: i64 = 3600 * 500_000;
+
+    fn sql(dimension: Dimension, length_s: i64, filter: &str) -> String {
+        let now = Timestamp::from_seconds(HOUR_S + 7200);
+        let only = Filter::parse("site berlin").unwrap();
+        let question = Top {
+            subject: Subject {
+                window: Window {
+                    from: Timestamp::from_seconds(HOUR_S),
+                    to: Timestamp::from_seconds(HOUR_S + length_s),
+                },
+                filter: Filter::parse(filter).unwrap(),
+                known_at: None,
+                scope: Scope {
+                    only: (length_s == 3601).then_some(only),
+                },
+            },
+            dimension,
+            by: Quantity::Octets,
+            limit: 10,
+        };
+        let kept = crate::config::Retention::default();
+        let horizon = Horizon {
+            now,
+            kept,
+            stored_since: None,
+        };
+        statement(&question, "flowreel", horizon)
+            .unwrap()
+            .to_string()
+    }
+
+    macro_rules! snapshot {
+        ($($name:ident: $dimension:ident, $length_s:literal, $filter:literal;)+) => {
+            $(#[test]
+            fn $name() {
+                insta::assert_snapshot!(sql(Dimension::$dimension, $length_s, $filter));
+            })+
+        };
+    }
+
+    snapshot! {
+        applications_of_an_hour: Applications, 3600, "";
+        applications_of_an_hour_and_a_second_in_scope: Applications, 3601, "app web";
+        applications_at_an_exporter: Applications, 3600, "exporter core-1";
+        clients: Clients, 3600, "";
+        servers: Servers, 3600, "port 443";
+        conversations: Conversations, 3600, "";
+        exporters: Exporters, 3600, "exporter core-1 or feed 0";
+        interfaces: Interfaces, 3600, "";
+        sites: Sites, 3600, "";
+        protocols: Protocols, 3600, "";
+        ports: Ports, 3600, "";
     }
 }

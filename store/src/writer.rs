@@ -108,4 +108,4 @@ impl Writer {
 /// Views are told the token too. A batch may hold any number of days (imports), so the limit on partitions is off. All
 /// rows are in the shards when the insert is acknowledged.
 const SETTINGS: &str = ", deduplicate_blocks_in_dependent_materialized_views = 1, async_insert = 0, \
-     max_partitions_per_insert_block = 0, parallel_view_processing = 1, distributed_foreground_insert = 1";
+     max_partitions_per_insert_block = 0, parallel_view_processing = 0, distributed_foreground_insert = 1";

@@ -1,0 +1,13 @@
+//! What the store promises, held against a real ClickHouse: the embedded engine always, and the server that
+//! `FLOWREEL_TEST_CLICKHOUSE_URL` names if it is set. Expected values are sums made on paper.
+#![allow(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod answers;
+mod filters;
+mod hostile;
+mod once;
+mod places;
+mod records;
+mod restart;
+mod rows;
+mod windows;
