@@ -139,6 +139,8 @@ impl<'a> Cells<'a> for FieldCells<'a> {
 pub(crate) enum Walked {
     /// At the end of the Set, padding of less than a record left out.
     Whole,
+    /// Before octets that are too few for a record and no padding.
+    Trailing,
     /// In the middle of a record: a length beyond the Set's end. What came before it stands.
     Cut,
 }
@@ -167,6 +169,9 @@ pub(crate) fn walk(
             spans.push((short(from), short(to - from)));
             at = to;
         }
+    }
+    if payload[at..end].iter().any(|octet| *octet != 0) {
+        return Walked::Trailing;
     }
     Walked::Whole
 }

@@ -459,20 +459,18 @@ fn scaled(raw: u64, unit: i64) -> i64 {
 /// Seconds from 1900 to 1970 ([RFC 5905 §6]).
 const NTP_EPOCH: i64 = 2_208_988_800;
 
-/// An NTP timestamp ([RFC 7011 §6.1.9, §6.1.10]), rounded to `unit`.
+/// An NTP timestamp ([RFC 7011 §6.1.9, §6.1.10]), to the nearest nanosecond, which brings back whole microseconds exactly.
 ///
-/// Some exporters send a plain count of units since 1970 instead. As NTP that would be a time within a fortnight of 1900
-/// (µs) or before 1915 (ns), so the two can be told apart.
+/// Some exporters send a plain count of `unit` nanoseconds since 1970 instead. As NTP that would be a time within a fortnight
+/// of 1900 (µs) or before 1915 (ns), so the two can be told apart.
 fn ntp(raw: u64, unit: i64) -> i64 {
     let seconds = i64::try_from(raw >> 32).unwrap_or(0);
     if seconds < NTP_EPOCH {
         return scaled(raw, unit);
     }
     let fraction = u128::from(raw & u64::from(u32::MAX));
-    let units_per_second = u128::from((NANOS_PER_SECOND / unit).unsigned_abs());
-    let units = (fraction * units_per_second + (1 << 31)) >> 32;
-    let nanos = i64::try_from(units).unwrap_or(0) * unit;
-    (seconds - NTP_EPOCH) * NANOS_PER_SECOND + nanos
+    let nanos = (fraction * u128::from(NANOS_PER_SECOND.unsigned_abs()) + (1 << 31)) >> 32;
+    (seconds - NTP_EPOCH) * NANOS_PER_SECOND + i64::try_from(nanos).unwrap_or(0)
 }
 
 /// Adds values of which some are absent.

@@ -1,0 +1,630 @@
+//! Bad input: nothing panics, nothing is lost silently, nobody else suffers. One test per case.
+
+use collector::decode::{DecodeConfig, Decoder, Problem};
+use collector::fields::FieldTable;
+use flow::{Datagram, DropKind, FlowBatch, Timestamp};
+
+use crate::support::{decode, decoder, position, sum};
+use crate::wire::{
+    EXPORT_S, FIELDS, datagram, from, ipfix, record, set, template, v5, v9, v9_options,
+};
+
+fn run(payloads: Vec<Vec<u8>>) -> (Decoder, FlowBatch) {
+    let datagrams: Vec<_> = payloads.into_iter().map(datagram).collect();
+    decode(&datagrams)
+}
+
+fn met(decoder: &Decoder, problem: Problem) -> u64 {
+    decoder.problems().get(problem)
+}
+
+fn later(mut datagram: Datagram, seconds: i64) -> Datagram {
+    datagram.received_at = Timestamp::from_seconds(i64::from(EXPORT_S) + 1 + seconds);
+    datagram
+}
+
+#[test]
+fn data_before_its_template_is_decoded_when_it_comes_with_its_own_time() {
+    let early = datagram(ipfix(0, 1, &[set(256, &record(1, 700))]));
+    let late = later(datagram(ipfix(1, 1, &[set(2, &template(256, FIELDS))])), 60);
+    let (decoder, batch) = decode(&[early, late]);
+    assert_eq!((batch.rows(), batch.columns.octets.get(0)), (1, Some(700)));
+    assert_eq!(
+        batch.origin.received_at[0],
+        i64::from(EXPORT_S + 1) * 1_000_000_000
+    );
+    assert_eq!(batch.position(0), position(0));
+    // 16 octets of header and 4 of the Set stand before it.
+    assert_eq!(batch.origin.record_offset[0], 20);
+    assert_eq!(
+        (decoder.books().waiting, decoder.books().understood),
+        (0, 2)
+    );
+}
+
+#[test]
+fn data_before_its_template_in_the_same_packet_is_decoded_too() {
+    let sets = [set(256, &record(1, 700)), set(0, &template(256, FIELDS))];
+    let (_, batch) = run(vec![v9(0, 1, &sets)]);
+    assert_eq!(batch.columns.octets.get(0), Some(700));
+}
+
+#[test]
+fn a_template_that_never_comes_is_a_counted_drop() {
+    let early = datagram(v9(0, 1, &[set(256, &record(1, 700))]));
+    let late = later(datagram(v9(1, 1, &[set(0, &template(257, FIELDS))])), 1_900);
+    let (decoder, batch) = decode(&[early, late]);
+    assert_eq!(batch.rows(), 0);
+    assert_eq!(decoder.books().dropped[&DropKind::NoTemplate], 1);
+    assert_eq!(met(&decoder, Problem::WaitingExpired), 1);
+}
+
+#[test]
+fn waiting_is_bounded_and_one_exporter_may_use_a_quarter() {
+    let config = DecodeConfig {
+        waiting_octets_max: 4_000,
+        ..DecodeConfig::default()
+    };
+    let mut decoder = Decoder::new(config, FieldTable::builtin());
+    let mut batch = FlowBatch::default();
+    for index in 0..100 {
+        let payload = v9(index, 1, &[set(256, &record(1, index))]);
+        decoder.decode(&datagram(payload), position(index as usize), &mut batch);
+    }
+    // 41 octets each; 24 of them are below a thousand.
+    assert_eq!(decoder.books().waiting, 24);
+    assert_eq!(decoder.books().dropped[&DropKind::NoTemplate], 76);
+    let other = from("192.0.2.2:1", v9(0, 1, &[set(256, &record(1, 0))]));
+    decoder.decode(&other, position(100), &mut batch);
+    assert_eq!(decoder.books().waiting, 25, "others still may wait");
+    assert!(decoder.books().balance());
+}
+
+#[test]
+fn a_refresh_is_no_event_and_a_redefinition_holds_from_there_on() {
+    let first = template(256, FIELDS);
+    let other = template(256, &[(8, 4), (1, 8)]);
+    let mut data = vec![10, 0, 0, 9];
+    data.extend(5_u64.to_be_bytes());
+    let sets = [
+        set(0, &first),
+        set(256, &record(1, 100)),
+        set(0, &first),
+        set(0, &other),
+        set(256, &data),
+    ];
+    let (decoder, batch) = run(vec![v9(0, 1, &sets)]);
+    assert_eq!(batch.columns.octets.values(), [100, 5]);
+    assert_eq!(met(&decoder, Problem::TemplateChanged), 1);
+    let version = decoder.state_version();
+    let mut decoder = decoder;
+    let refresh = datagram(v9(1, 1, &[set(0, &other)]));
+    decoder.decode(&refresh, position(9), &mut FlowBatch::default());
+    assert_eq!(decoder.state_version(), version);
+}
+
+#[test]
+fn a_withdrawal_over_udp_has_no_effect() {
+    let (decoder, batch) = run(vec![
+        ipfix(0, 1, &[set(2, &template(256, FIELDS))]),
+        ipfix(0, 1, &[set(2, &[1, 0, 0, 0]), set(2, &[0, 2, 0, 0])]),
+        ipfix(0, 1, &[set(256, &record(1, 100))]),
+    ]);
+    assert_eq!(
+        (batch.rows(), met(&decoder, Problem::TemplateWithdrawn)),
+        (1, 2)
+    );
+}
+
+#[test]
+fn exporters_and_domains_have_templates_of_their_own_and_ports_do_not_count() {
+    let short = template(256, &[(8, 4), (1, 8)]);
+    let (_, batch) = decode(&[
+        from("192.0.2.1:1", v9(0, 1, &[set(0, &template(256, FIELDS))])),
+        from("192.0.2.2:1", v9(0, 1, &[set(0, &short)])),
+        from("192.0.2.1:1", v9(0, 2, &[set(0, &short)])),
+        from("192.0.2.1:9", v9(1, 1, &[set(256, &record(1, 100))])),
+    ]);
+    assert_eq!(batch.columns.octets.values(), [100]);
+}
+
+#[test]
+fn two_senders_behind_one_address_are_told_apart_by_port_in_the_end() {
+    let mut datagrams = Vec::new();
+    for round in 0..4 {
+        let long = v9(
+            round,
+            1,
+            &[set(0, &template(256, FIELDS)), set(256, &record(1, 100))],
+        );
+        let short = [set(0, &template(256, &[(8, 4), (1, 8)]))];
+        datagrams.push(from("192.0.2.1:1000", long));
+        datagrams.push(from("192.0.2.1:2000", v9(round, 1, &short)));
+    }
+    datagrams.push(from("192.0.2.1:1000", v9(9, 1, &[set(256, &record(1, 7))])));
+    let (decoder, batch) = decode(&datagrams);
+    assert_eq!(sum(&batch.columns.octets), 407);
+    assert_eq!(met(&decoder, Problem::PortScope), 1);
+}
+
+#[test]
+fn the_v9_count_padding_and_zero_filling_do_not_matter() {
+    let mut body = record(1, 100);
+    body.extend([0; 3]);
+    for zeros in [0, 1, 3, 4, 900] {
+        let mut packet = v9(0, 1, &[set(0, &template(256, FIELDS)), set(256, &body)]);
+        packet[2..4].copy_from_slice(&u16::MAX.to_be_bytes());
+        packet.resize(packet.len() + zeros, 0);
+        let (decoder, batch) = run(vec![packet]);
+        assert_eq!(batch.columns.octets.values(), [100], "{zeros}");
+        assert_eq!(met(&decoder, Problem::CountMismatch), 1);
+        assert_eq!(met(&decoder, Problem::SetLength), 0);
+    }
+}
+
+#[test]
+fn a_set_length_that_lies_stops_v9_there_and_voids_an_ipfix_message() {
+    for length in [0_u16, 3, 4_000] {
+        let mut broken = set(257, &[1, 2, 3, 4]);
+        broken[2..4].copy_from_slice(&length.to_be_bytes());
+        let data = set(256, &record(1, 100));
+        let sets = [set(0, &template(256, FIELDS)), data.clone(), broken.clone()];
+        let (decoder, batch) = run(vec![v9(0, 1, &sets)]);
+        assert_eq!(
+            (batch.rows(), met(&decoder, Problem::SetLength)),
+            (1, 1),
+            "{length}"
+        );
+        let sets = [set(2, &template(256, FIELDS)), data.clone(), broken];
+        let (decoder, batch) = run(vec![ipfix(0, 1, &sets), ipfix(0, 1, &[data])]);
+        assert_eq!(
+            (batch.rows(), met(&decoder, Problem::SetLength)),
+            (0, 1),
+            "{length}"
+        );
+        assert_eq!(decoder.books().dropped[&DropKind::Malformed], 1);
+        assert_eq!(decoder.books().waiting, 1, "the template was rolled back");
+    }
+}
+
+#[test]
+fn an_empty_set_is_nothing() {
+    let (decoder, batch) = run(vec![ipfix(0, 1, &[set(256, &[]), set(2, &[])])]);
+    assert_eq!((batch.rows(), met(&decoder, Problem::SetEmpty)), (0, 2));
+    assert_eq!(decoder.books().understood, 1);
+}
+
+#[test]
+fn an_ipfix_length_too_long_is_refused_and_too_short_is_believed() {
+    let sets = [set(2, &template(256, FIELDS)), set(256, &record(1, 100))];
+    let mut long = ipfix(0, 1, &sets);
+    let length = u16::try_from(long.len() + 1).unwrap();
+    long[2..4].copy_from_slice(&length.to_be_bytes());
+    let (decoder, batch) = run(vec![long]);
+    assert_eq!((batch.rows(), met(&decoder, Problem::LengthShort)), (0, 1));
+    let mut short = ipfix(0, 1, &sets);
+    short.extend([9; 40]);
+    let (decoder, batch) = run(vec![short]);
+    assert_eq!((batch.rows(), met(&decoder, Problem::LengthLong)), (1, 1));
+}
+
+#[test]
+fn templates_that_cannot_be_are_left_out_alone() {
+    let many: Vec<_> = (0..513).map(|_| (210, 1)).collect();
+    let huge: Vec<_> = (0..2).map(|_| (210, 40_000)).collect();
+    for (fields, problem) in [
+        (vec![], Problem::TemplateEmpty),
+        (vec![(8, 0), (12, 0)], Problem::TemplateEmpty),
+        (many, Problem::TemplateTooLarge),
+        (huge, Problem::TemplateTooLarge),
+    ] {
+        let sets = [
+            set(0, &[template(300, &fields), template(256, FIELDS)].concat()),
+            set(256, &record(1, 100)),
+        ];
+        let (decoder, batch) = run(vec![v9(0, 1, &sets)]);
+        assert_eq!(
+            (batch.rows(), met(&decoder, problem)),
+            (1, 1),
+            "{problem:?}"
+        );
+    }
+    let mut liar = template(256, FIELDS);
+    liar[2..4].copy_from_slice(&u16::MAX.to_be_bytes());
+    let (decoder, _) = run(vec![v9(0, 1, &[set(0, &liar)])]);
+    assert_eq!(met(&decoder, Problem::TemplateCut), 1);
+    assert_eq!(decoder.books().dropped[&DropKind::Malformed], 1);
+}
+
+#[test]
+fn empty_and_overlong_texts_keep_the_record() {
+    // userName, variable; octets.
+    let fields = set(2, &template(256, &[(371, 0xffff), (1, 4)]));
+    let mut body = vec![0];
+    body.extend(1_u32.to_be_bytes());
+    body.extend([255, 0, 0]);
+    body.extend(2_u32.to_be_bytes());
+    body.extend([255, 0, 3]);
+    body.extend(b"bob");
+    body.extend(3_u32.to_be_bytes());
+    body.extend([255, 0x07, 0xd0]);
+    body.extend([b'x'; 2_000]);
+    body.extend(4_u32.to_be_bytes());
+    let (decoder, batch) = run(vec![ipfix(0, 1, &[fields.clone(), set(256, &body)])]);
+    assert_eq!(batch.columns.octets.values(), [1, 2, 3, 4]);
+    let names: Vec<_> = (0..4)
+        .map(|row| {
+            batch
+                .record(row)
+                .extras
+                .get("userName")
+                .map_or(0, String::len)
+        })
+        .collect();
+    assert_eq!(names, [0, 0, 3, 1_024]);
+    assert_eq!(met(&decoder, Problem::TextCut), 1);
+    body.extend([200, b'z', b'z', b'z', b'z']);
+    let (decoder, batch) = run(vec![ipfix(0, 1, &[fields, set(256, &body)])]);
+    assert_eq!((batch.rows(), met(&decoder, Problem::RecordCut)), (4, 1));
+}
+
+#[test]
+fn reduced_sizes_are_exact_and_too_many_octets_saturate() {
+    for width in 1..=8_u16 {
+        let sets = [
+            set(2, &template(256, &[(1, width), (10, 3)])),
+            set(
+                256,
+                &[vec![0x81; usize::from(width)], vec![1, 2, 3]].concat(),
+            ),
+        ];
+        let (_, batch) = run(vec![ipfix(0, 1, &sets)]);
+        let expected = (0..width).fold(0_u64, |value, _| value << 8 | 0x81);
+        assert_eq!(batch.columns.octets.values(), [expected]);
+        assert_eq!(batch.columns.in_interface.values(), [66_051]);
+    }
+    let sets = [
+        set(2, &template(256, &[(1, 9)])),
+        set(256, &[1, 0, 0, 0, 0, 0, 0, 0, 0]),
+    ];
+    let (decoder, batch) = run(vec![ipfix(0, 1, &sets)]);
+    assert_eq!(batch.columns.octets.values(), [u64::MAX]);
+    assert_eq!(batch.record(0).counter_kind.as_deref(), Some("implausible"));
+    assert_eq!(met(&decoder, Problem::CounterImplausible), 1);
+}
+
+#[test]
+fn unknown_fields_and_lists_are_skipped_and_counted_by_id() {
+    // basicList (291) of variable length, an unassigned element, octets.
+    let sets = [
+        set(2, &template(256, &[(291, 0xffff), (9_999, 3), (1, 4)])),
+        set(
+            256,
+            &[&[5, 3, 0, 8, 0, 4][..], &[7, 7, 7], &900_u32.to_be_bytes()].concat(),
+        ),
+    ];
+    let (decoder, batch) = run(vec![ipfix(0, 1, &sets)]);
+    assert_eq!(batch.columns.octets.values(), [900]);
+    assert_eq!(decoder.exporters()[0].unknown_fields["0/9999"], 1);
+}
+
+#[test]
+fn a_thousand_and_more_records_of_one_set_are_all_decoded() {
+    let body: Vec<u8> = (0..3_500).flat_map(|_| record(1, 40)).collect();
+    let sets = [set(0, &template(256, FIELDS)), set(256, &body)];
+    let (_, batch) = run(vec![v9(0, 1, &sets)]);
+    assert_eq!((batch.rows(), sum(&batch.columns.octets)), (3_500, 140_000));
+}
+
+#[test]
+fn a_v5_count_that_lies_costs_no_record() {
+    for (count, records, rows) in [(0, 3, 3), (31, 31, 31), (30, 2, 2), (2, 2, 2)] {
+        let (decoder, batch) = run(vec![v5(0, count, records, 0)]);
+        assert_eq!(batch.rows(), rows);
+        let mismatch = u64::from(usize::from(count) != rows);
+        assert_eq!(met(&decoder, Problem::CountMismatch), mismatch, "{count}");
+    }
+}
+
+#[test]
+fn a_v5_packet_is_read_field_by_field() {
+    let (_, batch) = run(vec![v5(77, 1, 1, 0x4000 | 100)]);
+    let record = batch.record(0);
+    assert_eq!(record.observation_domain, 0x0102);
+    assert_eq!(record.src_addr.unwrap().to_string(), "10.0.0.0");
+    assert_eq!((record.src_port, record.dst_port), (Some(40_000), Some(80)));
+    assert_eq!((record.octets, record.packets), (Some(1_000), Some(10)));
+    assert_eq!(
+        (record.in_interface, record.out_interface),
+        (Some(3), Some(4))
+    );
+    assert_eq!((record.protocol, record.tcp_flags), (Some(6), Some(0x1b)));
+    assert_eq!((record.src_as, record.dst_as), (Some(65_000), Some(65_001)));
+    assert_eq!((record.src_mask, record.dst_mask), (Some(24), Some(16)));
+    assert_eq!(
+        record.start.unwrap().to_string(),
+        "2023-11-14T22:13:18.500Z"
+    );
+    assert_eq!(record.end.unwrap().to_string(), "2023-11-14T22:13:19.500Z");
+    assert_eq!(record.sampling_interval, Some(100));
+    assert_eq!(record.sampling_source.as_deref(), Some("header"));
+    let (_, unknown) = run(vec![v5(77, 1, 1, 0)]);
+    assert_eq!(unknown.record(0).sampling_interval, None, "0 is not 1 of 0");
+}
+
+#[test]
+fn a_duplicate_is_dropped_and_the_same_number_with_other_octets_is_not() {
+    let mut other = v5(0, 2, 2, 0);
+    other[24 + 3] = 99;
+    let (decoder, batch) = run(vec![v5(0, 2, 2, 0), v5(0, 2, 2, 0), other]);
+    assert_eq!(
+        (batch.rows(), met(&decoder, Problem::DuplicateDatagram)),
+        (4, 1)
+    );
+    assert_eq!(decoder.books().dropped[&DropKind::Duplicate], 1);
+    assert_eq!(decoder.exporters()[0].duplicates, 1);
+}
+
+#[test]
+fn a_gap_counts_records_in_v5_and_ipfix_and_packets_in_v9() {
+    let (v5_gap, _) = run((0..12)
+        .filter(|n| *n != 10)
+        .map(|n| v5(n * 2, 2, 2, 0))
+        .collect());
+    assert_eq!(v5_gap.exporters()[0].sequence_lost, 2);
+    let sets = || [set(0, &template(256, FIELDS)), set(256, &record(1, 9))];
+    let (v9_gap, _) = run((0..12)
+        .filter(|n| *n != 10)
+        .map(|n| v9(n, 1, &sets()))
+        .collect());
+    assert_eq!(v9_gap.exporters()[0].sequence_lost, 1);
+    let body: Vec<u8> = [record(1, 40), record(2, 40), record(3, 40)].concat();
+    let sets = || [set(2, &template(256, FIELDS)), set(256, &body)];
+    let packets = (0..12)
+        .filter(|n| *n != 10)
+        .map(|n| ipfix(n * 3, 1, &sets()));
+    let (ipfix_gap, _) = run(packets.collect());
+    assert_eq!(ipfix_gap.exporters()[0].sequence_lost, 3);
+}
+
+#[test]
+fn samplers_are_told_apart_and_unknown_stays_unknown() {
+    let options = v9_options(300, &[(1, 4)], &[(48, 1), (50, 4)]);
+    let said = [
+        &[0, 0, 0, 0, 1, 0, 0, 0, 100][..],
+        &[0, 0, 0, 0, 2, 0, 0, 7, 208],
+    ]
+    .concat();
+    let sets = [
+        set(1, &options),
+        set(300, &said),
+        set(0, &template(256, &[(48, 1), (1, 4)])),
+        set(256, &[1, 0, 0, 0, 10, 2, 0, 0, 0, 20, 3, 0, 0, 0, 30]),
+    ];
+    let (decoder, batch) = run(vec![v9(0, 1, &sets)]);
+    let intervals: Vec<_> = (0..3)
+        .map(|row| batch.columns.sampling_interval.get(row))
+        .collect();
+    assert_eq!(intervals, [Some(100), Some(2_000), None]);
+    assert_eq!(decoder.books().options_records, 2);
+    assert_eq!(decoder.exporters()[0].sampling_intervals, [100, 2_000]);
+}
+
+#[test]
+fn names_of_options_data_reach_the_rows() {
+    // Interface 7 is "wan"; application 13:1 is "sip"; VRF 5 is "blue".
+    let mut interface = vec![0, 0, 0, 7];
+    interface.extend(b"wan\0\0\0");
+    let mut application = vec![0, 0, 0, 0, 13, 0, 0, 1];
+    application.extend(b"sip\0");
+    let mut vrf = vec![0, 0, 0, 5];
+    vrf.extend(b"blue");
+    let sets = [
+        set(1, &v9_options(300, &[(2, 4)], &[(82, 6)])),
+        set(300, &interface),
+        set(1, &v9_options(301, &[(1, 4)], &[(95, 4), (96, 4)])),
+        set(301, &application),
+        set(1, &v9_options(302, &[(234, 4)], &[(236, 4)])),
+        set(0, &template(256, &[(10, 4), (95, 4), (234, 4), (1, 4)])),
+        set(256, &[0, 0, 0, 7, 13, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 99]),
+    ];
+    let (_, batch) = run(vec![v9(0, 1, &sets)]);
+    let record = batch.record(0);
+    assert_eq!(record.in_interface_name.as_deref(), Some("wan"));
+    assert_eq!(record.exporter_application.as_deref(), Some("sip"));
+    assert_eq!(record.octets, Some(99));
+}
+
+#[test]
+fn counters_of_one_record_are_never_counted_twice() {
+    // FortiGate: 1 and 23 hold the same octets. vIPtela: 1 and 85. The biflow halves stay apart.
+    for (fields, body) in [
+        (&[(1, 4), (23, 4)], [0, 0, 0, 90, 0, 0, 0, 90]),
+        (&[(1, 4), (85, 4)], [0, 0, 0, 90, 0, 0, 9, 0]),
+    ] {
+        let sets = [set(0, &template(256, fields)), set(256, &body)];
+        let (_, batch) = run(vec![v9(0, 1, &sets)]);
+        assert_eq!(batch.columns.octets.values(), [90]);
+        assert!(batch.columns.reverse_octets.is_absent());
+    }
+    let fields = [(231, 4), (232, 4), (298, 4), (299, 4)];
+    let body = [0, 0, 0, 90, 0, 0, 0, 91, 0, 0, 0, 1, 0, 0, 0, 2];
+    let sets = [set(2, &template(256, &fields)), set(256, &body)];
+    let (_, batch) = run(vec![ipfix(0, 1, &sets)]);
+    let record = batch.record(0);
+    assert_eq!((record.octets, record.reverse_octets), (Some(90), Some(91)));
+    assert_eq!((record.packets, record.reverse_packets), (Some(1), Some(2)));
+}
+
+#[test]
+fn running_totals_become_differences_per_flow() {
+    let fields = [(8, 4), (12, 4), (152, 8), (85, 4)];
+    let one = |start: u64, octets: u32| {
+        let mut body = vec![10, 0, 0, 1, 10, 0, 0, 2];
+        body.extend(start.to_be_bytes());
+        body.extend(octets.to_be_bytes());
+        set(256, &body)
+    };
+    let start = u64::from(EXPORT_S) * 1_000;
+    let (_, batch) = run(vec![
+        ipfix(
+            0,
+            1,
+            &[
+                set(2, &template(256, &fields)),
+                one(start, 100),
+                one(start + 1, 40),
+            ],
+        ),
+        ipfix(2, 1, &[one(start, 250)]),
+    ]);
+    assert_eq!(batch.columns.octets.values(), [100, 40, 150]);
+    let kinds: Vec<_> = (0..3)
+        .map(|row| batch.record(row).counter_kind.unwrap())
+        .collect();
+    assert_eq!(kinds, ["total", "total", "delta"]);
+}
+
+#[test]
+fn other_traffic_on_the_port_is_told_apart() {
+    let mut sflow = vec![0, 0, 0, 5];
+    sflow.resize(100, 0);
+    let mut v8 = vec![0, 8];
+    v8.resize(100, 0);
+    let (decoder, batch) = run(vec![
+        vec![],
+        b"GET / HTTP/1.1".to_vec(),
+        sflow,
+        v8,
+        vec![0, 9, 0],
+    ]);
+    assert_eq!(batch.rows(), 0);
+    assert_eq!(decoder.books().dropped[&DropKind::NotFlowExport], 3);
+    assert_eq!(decoder.books().dropped[&DropKind::Unsupported], 2);
+    let protocols: Vec<_> = decoder
+        .exporters()
+        .into_iter()
+        .map(|it| it.protocol)
+        .collect();
+    assert_eq!(protocols, ["NetFlow v8", "sFlow v5"]);
+}
+
+#[test]
+fn newcomers_never_push_out_who_is_heard() {
+    let config = DecodeConfig {
+        exporters_max: 2,
+        ..DecodeConfig::default()
+    };
+    let mut decoder = Decoder::new(config, FieldTable::builtin());
+    let mut batch = FlowBatch::default();
+    for host in 1..=9 {
+        let sender = format!("192.0.2.{host}:1");
+        decoder.decode(&from(&sender, v5(0, 1, 1, 0)), position(host), &mut batch);
+    }
+    assert_eq!(
+        (batch.rows(), met(&decoder, Problem::ExporterRefused)),
+        (2, 7)
+    );
+    let day_later = later(from("192.0.2.9:1", v5(0, 1, 1, 0)), 90_000);
+    decoder.decode(&day_later, position(10), &mut batch);
+    assert_eq!(batch.rows(), 3, "one that was silent for a day made room");
+}
+
+#[test]
+fn a_template_flood_costs_its_sender_only() {
+    let config = DecodeConfig {
+        templates_max: 100,
+        ..DecodeConfig::default()
+    };
+    let mut decoder = Decoder::new(config, FieldTable::builtin());
+    let mut batch = FlowBatch::default();
+    let good = set(0, &template(256, FIELDS));
+    decoder.decode(
+        &from("192.0.2.9:1", v9(0, 1, &[good])),
+        position(0),
+        &mut batch,
+    );
+    for id in 256..2_256_u16 {
+        let payload = v9(u32::from(id), 1, &[set(0, &template(id, FIELDS))]);
+        decoder.decode(&datagram(payload), position(usize::from(id)), &mut batch);
+    }
+    let held = |address: &str| {
+        let exporters = decoder.exporters();
+        let found = exporters
+            .iter()
+            .find(|it| it.address.to_string() == address);
+        found.unwrap().templates.len()
+    };
+    assert_eq!((held("192.0.2.1"), held("192.0.2.9")), (100, 1));
+    assert_eq!(met(&decoder, Problem::TemplateQuota), 1_900);
+}
+
+#[test]
+fn a_restart_goes_on_with_templates_sampling_and_what_waited() {
+    let waiting = datagram(v9(1, 1, &[set(257, &record(5, 55))]));
+    let options = v9_options(300, &[(1, 4)], &[(34, 4)]);
+    let first = v9(
+        0,
+        1,
+        &[
+            set(0, &template(256, FIELDS)),
+            set(1, &options),
+            set(300, &[0, 0, 0, 0, 0, 0, 0, 10]),
+        ],
+    );
+    let (before, _) = decode(&[datagram(first), waiting.clone()]);
+    let text = serde_json::to_string(&before.state()).unwrap();
+    let state: collector::decode::DecoderState = serde_json::from_str(&text).unwrap();
+    let positions: Vec<_> = state.waiting_positions().collect();
+    assert_eq!(positions, [position(1)]);
+    let mut after = Decoder::restore(
+        DecodeConfig::default(),
+        FieldTable::builtin(),
+        state,
+        [(position(1), waiting)],
+    );
+    let mut batch = FlowBatch::default();
+    let rest = v9(
+        2,
+        1,
+        &[set(256, &record(6, 66)), set(0, &template(257, FIELDS))],
+    );
+    after.decode(&datagram(rest), position(2), &mut batch);
+    assert_eq!(batch.columns.octets.values(), [66, 55]);
+    assert_eq!(batch.columns.sampling_interval.values(), [10, 10]);
+    assert_eq!(batch.position(1), position(1));
+    assert!(after.books().balance());
+    assert_eq!(after.books().seen, 3);
+}
+
+#[test]
+fn a_restored_template_that_does_not_fit_is_not_trusted() {
+    let (before, _) = run(vec![v9(0, 1, &[set(0, &template(256, FIELDS))])]);
+    let state = before.state();
+    let mut after = Decoder::restore(DecodeConfig::default(), FieldTable::builtin(), state, []);
+    let mut batch = FlowBatch::default();
+    let data = [9_u8; 24];
+    after.decode(
+        &datagram(v9(1, 1, &[set(256, &data)])),
+        position(1),
+        &mut batch,
+    );
+    assert_eq!(
+        (batch.rows(), met(&after, Problem::TemplateDistrusted)),
+        (0, 1)
+    );
+    let new = v9(2, 1, &[set(0, &template(256, &[(8, 4), (1, 8)]))]);
+    after.decode(&datagram(new), position(2), &mut batch);
+    assert_eq!(batch.rows(), 2);
+}
+
+#[test]
+fn an_import_that_ends_takes_what_waited_with_it() {
+    let mut waiting = datagram(v9(0, 1, &[set(256, &record(1, 1))]));
+    waiting.feed = flow::Feed(3);
+    let mut decoder = decoder();
+    decoder.decode(&waiting, position(0), &mut FlowBatch::default());
+    decoder.end_feed(flow::Feed(3));
+    assert_eq!(decoder.books().dropped[&DropKind::NoTemplate], 1);
+    assert!(decoder.books().balance() && decoder.exporters().is_empty());
+}
