@@ -50,7 +50,7 @@ problems! {
     SetEmpty => "set_empty",
     /// A Set with an id from 4 to 255, which has no meaning.
     SetReserved => "set_reserved",
-    /// Octets after the last record that are neither a record nor zeros.
+    /// Octets after the last record that are too many for padding and not zeros.
     TrailingOctets => "trailing_octets",
     /// A record runs over the end of its Set: it and what followed was left out.
     RecordCut => "record_cut",

@@ -341,14 +341,16 @@ pub(crate) fn data(
         return Data::Read;
     }
     gave.records += records.count() as u64;
-    flows(rules, exporter, packet, id, &records, out, times, gave);
+    gave.news |= flows(rules, exporter, packet, id, &records, out, times);
     Data::Read
 }
 
 /// The records of a Set, and whether its length is theirs.
 struct Found<'a> {
     records: Records<'a>,
+    /// At most the padding to four octets, or zeros, are left over.
     fits: bool,
+    /// A record ran over the end.
     cut: bool,
 }
 
@@ -365,7 +367,7 @@ fn find<'a>(
         let rest = &payload[start + count * length..end];
         return Found {
             records: Records::fixed(payload, start, length, count),
-            fits: count > 0 && rest.iter().all(|octet| *octet == 0),
+            fits: count > 0 && (rest.len() < 4 || rest.iter().all(|octet| *octet == 0)),
             cut: false,
         };
     }
@@ -377,7 +379,7 @@ fn find<'a>(
     }
 }
 
-/// Rows of a Set of flow records, and all that is noted of them.
+/// Rows of a Set of flow records, and all that is noted of them. Returns whether the state changed.
 fn flows(
     rules: Rules<'_>,
     exporter: &mut Exporter,
@@ -386,15 +388,15 @@ fn flows(
     records: &Records<'_>,
     out: &mut FlowBatch,
     times: &mut TimeScratch,
-    gave: &mut Gave,
-) {
+) -> bool {
     let Exporter { streams, names, .. } = exporter;
     let Some(stream) = streams.get_mut(&packet.key) else {
-        return;
+        return false;
     };
     let Some(template) = stream.templates.get(&id) else {
-        return;
+        return false;
     };
+    let mut news = false;
     let mut clock = packet
         .header
         .clock(packet.datagram.received_at, stream.system_init);
@@ -402,7 +404,7 @@ fn flows(
         && clock.system_init.is_none()
         && let Some(uptime) = template.plan.times.unanchored(records)
     {
-        gave.news |= anchor(&mut stream.started_by, clock.export, uptime);
+        news |= anchor(&mut stream.started_by, clock.export, uptime);
         clock.system_init = stream.started_by;
         clock.estimated = true;
     }
@@ -436,6 +438,7 @@ fn flows(
     }
     names.fill(out, from);
     stream.note(out, from, outcome);
+    news
 }
 
 impl Stream {

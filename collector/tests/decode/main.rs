@@ -1,6 +1,8 @@
 //! The decoder against captures of real exporters, against another decoder, and against hand-made faults.
+#![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 
 mod captures;
+mod differential;
 mod faults;
 mod goldens;
 mod support;
