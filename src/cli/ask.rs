@@ -1,0 +1,365 @@
+//! The asking commands: questions to a running server, answers as tables, JSON or CSV.
+
+use std::io::stdout;
+
+use anyhow::{Result, anyhow, bail};
+use api::ErrorBody;
+use api::plant::Reclassified;
+use flow::health::ExporterHealth;
+use serde::de::DeserializeOwned;
+use store::question::{Dimension, FlowsAnswer, Quantity, SeriesAnswer, TopRow};
+
+use super::{ExportersArgs, FlowsArgs, QuestionArgs, ReclassifyArgs, SeriesArgs, TopArgs};
+use crate::output::{self, Format, number, print, si, text};
+
+/// A running server.
+pub(crate) struct Server {
+    url: String,
+    agent: ureq::Agent,
+}
+
+impl Server {
+    /// At this address; nothing is asked yet.
+    pub(crate) fn new(url: &str) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .build();
+        Self {
+            url: url.trim_end_matches('/').to_owned(),
+            agent: config.into(),
+        }
+    }
+
+    /// Asks for `path` with these parameters; those that are `None` are left out.
+    pub(crate) fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        parameters: &[(&str, Option<String>)],
+    ) -> Result<T> {
+        let mut request = self.agent.get(format!("{}{path}", self.url));
+        for (name, value) in parameters {
+            if let Some(value) = value {
+                request = request.query(name, value);
+            }
+        }
+        self.read(request.call())
+    }
+
+    /// Posts `body` to `path`.
+    pub(crate) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        parameters: &[(&str, Option<String>)],
+        body: impl ureq::AsSendBody,
+    ) -> Result<T> {
+        let mut request = self.agent.post(format!("{}{path}", self.url));
+        for (name, value) in parameters {
+            if let Some(value) = value {
+                request = request.query(name, value);
+            }
+        }
+        self.read(request.send(body))
+    }
+
+    fn read<T: DeserializeOwned>(
+        &self,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<T> {
+        let mut answer = answer.map_err(|error| {
+            anyhow!("no server answers at {}: {error}; start one with `flowreel serve`, or name it with --server", self.url)
+        })?;
+        let status = answer.status();
+        let body = answer
+            .body_mut()
+            .with_config()
+            .limit(1 << 30)
+            .read_to_vec()?;
+        if !status.is_success() {
+            bail!("{}", refusal(status.as_u16(), &body));
+        }
+        serde_json::from_slice(&body).map_err(|error| {
+            anyhow!(
+                "{} answers with something else than a Flowreel server would: {error}",
+                self.url
+            )
+        })
+    }
+}
+
+/// What the server said, in one line.
+fn refusal(status: u16, body: &[u8]) -> String {
+    match serde_json::from_slice::<ErrorBody>(body) {
+        Ok(ErrorBody {
+            error,
+            detail: Some(detail),
+            ..
+        }) => format!("{error} ({detail})"),
+        Ok(ErrorBody { error, .. }) => error,
+        Err(_) => format!("the server answers with status {status}"),
+    }
+}
+
+/// Reads a name that is one of a closed set, as it stands in JSON.
+fn named<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+        .map_err(|error| error.to_string())
+}
+
+/// `applications`, `clients` …
+pub(crate) fn dimension(text: &str) -> Result<Dimension, String> {
+    named(text)
+}
+
+/// `octets`, `packets`, `flows`, `clients`.
+pub(crate) fn quantity(text: &str) -> Result<Quantity, String> {
+    named(text)
+}
+
+/// The name of a closed set's member, as it stands in JSON.
+fn name(member: impl serde::Serialize) -> Option<String> {
+    serde_json::to_value(member)
+        .ok()?
+        .as_str()
+        .map(str::to_owned)
+}
+
+fn asked(question: &QuestionArgs) -> Result<Vec<(&'static str, Option<String>)>> {
+    if let Some(text) = &question.filter
+        && let Err(error) = flow::Filter::parse(text)
+    {
+        bail!(
+            "the filter is wrong at {error}\n{}",
+            point_at(text, error.column)
+        );
+    }
+    Ok(vec![
+        ("last", question.last.clone()),
+        ("from", question.from.clone()),
+        ("to", question.to.clone()),
+        ("filter", question.filter.clone()),
+        ("known_at", question.known_at.clone()),
+    ])
+}
+
+/// The text with a mark under the column that is wrong.
+pub(crate) fn point_at(text: &str, column: usize) -> String {
+    format!(
+        "  {}\n  {}^",
+        output::printable(text),
+        " ".repeat(column.saturating_sub(1))
+    )
+}
+
+/// `flowreel top`.
+pub(crate) fn top(args: &TopArgs) -> Result<()> {
+    let mut parameters = asked(&args.question)?;
+    parameters.push(("by", name(args.by)));
+    parameters.push(("limit", Some(args.limit.to_string())));
+    let what = name(args.dimension).unwrap_or_default();
+    let path = format!("/api/v1/top/{what}");
+    let rows: Vec<TopRow> = Server::new(&args.question.server.server).get(&path, &parameters)?;
+    print(
+        &mut stdout().lock(),
+        args.question.format,
+        &rows,
+        &top_columns(&what),
+    )
+}
+
+/// The columns of a top table.
+pub(crate) fn top_columns(what: &str) -> [output::Column<'_, TopRow>; 5] {
+    [
+        text(what, |row: &TopRow| row.name.clone()),
+        number("octets", |row: &TopRow| si(approximate(row.octets))),
+        number("packets", |row: &TopRow| si(approximate(row.packets))),
+        number("flows", |row: &TopRow| si(approximate(row.flows))),
+        number("clients", |row: &TopRow| si(approximate(row.clients))),
+    ]
+}
+
+/// For showing with three digits.
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub(crate) fn approximate(count: u64) -> f64 {
+    count as f64
+}
+
+/// `flowreel series`.
+pub(crate) fn series(args: &SeriesArgs) -> Result<()> {
+    let mut parameters = asked(&args.question)?;
+    parameters.push(("dimension", args.dimension.and_then(name)));
+    parameters.push(("by", name(args.by)));
+    parameters.push(("limit", Some(args.limit.to_string())));
+    parameters.push(("step", args.step.clone()));
+    parameters.push(("previous", args.previous.then(|| "true".to_owned())));
+    let answer: SeriesAnswer =
+        Server::new(&args.question.server.server).get("/api/v1/series", &parameters)?;
+    if args.question.format == Format::Json {
+        serde_json::to_writer_pretty(stdout().lock(), &answer)?;
+        println!();
+        return Ok(());
+    }
+    print_series(&answer, args.question.format)
+}
+
+/// One row a point; a line is a column.
+fn print_series(answer: &SeriesAnswer, format: Format) -> Result<()> {
+    let previous = answer
+        .previous
+        .iter()
+        .flatten()
+        .map(|line| (format!("{} (before)", line.name), line));
+    let lines: Vec<_> = answer
+        .lines
+        .iter()
+        .map(|line| (line.name.clone(), line))
+        .chain(previous)
+        .collect();
+    let points = lines
+        .iter()
+        .map(|(_, line)| line.values.len())
+        .max()
+        .unwrap_or(0);
+    let rows: Vec<serde_json::Value> = (0..points)
+        .map(|point| {
+            let at = answer.from + std::time::Duration::from_secs(answer.step_s * point as u64);
+            let mut row = serde_json::Map::from_iter([("at".to_owned(), at.to_string().into())]);
+            row.extend(
+                lines
+                    .iter()
+                    .map(|(name, line)| (name.clone(), line.values.get(point).copied().into())),
+            );
+            row.into()
+        })
+        .collect();
+    let cell =
+        |row: &serde_json::Value, name: &str| row[name].as_f64().map_or_else(String::new, si);
+    let mut columns = vec![text("at", |row: &serde_json::Value| {
+        row["at"].as_str().unwrap_or_default().to_owned()
+    })];
+    columns.extend(
+        lines
+            .iter()
+            .map(|(name, _)| number(name, move |row| cell(row, name))),
+    );
+    print(&mut stdout().lock(), format, &rows, &columns)
+}
+
+/// `flowreel flows`.
+pub(crate) fn flows(args: &FlowsArgs) -> Result<()> {
+    let mut parameters = asked(&args.question)?;
+    parameters.push(("limit", Some(args.limit.to_string())));
+    let answer: FlowsAnswer =
+        Server::new(&args.question.server.server).get("/api/v1/flows", &parameters)?;
+    print(
+        &mut stdout().lock(),
+        args.question.format,
+        &answer.flows,
+        &super::decode::flow_columns(),
+    )?;
+    if answer.more && args.question.format == Format::Table {
+        eprintln!("there are more; ask for them with --limit");
+    }
+    Ok(())
+}
+
+/// `flowreel exporters`.
+pub(crate) fn exporters(args: &ExportersArgs) -> Result<()> {
+    let rows: Vec<ExporterHealth> =
+        Server::new(&args.server.server).get("/api/v1/exporters", &[])?;
+    print(
+        &mut stdout().lock(),
+        args.format,
+        &rows,
+        &exporter_columns(),
+    )
+}
+
+/// The columns of the exporters' table.
+pub(crate) fn exporter_columns() -> Vec<output::Column<'static, ExporterHealth>> {
+    type Row = ExporterHealth;
+    let shown = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
+    vec![
+        text("exporter", |row: &Row| {
+            let import = if row.feed == 0 {
+                String::new()
+            } else {
+                format!(" (import {})", row.feed)
+            };
+            format!(
+                "{}{import}",
+                row.name.clone().unwrap_or_else(|| row.address.to_string())
+            )
+        }),
+        text("protocol", |row: &Row| row.protocol.clone()),
+        number("domain", |row: &Row| row.domain.to_string()),
+        number("datagrams", |row: &Row| si(approximate(row.datagrams))),
+        number("records", |row: &Row| si(approximate(row.records))),
+        number("templates", |row: &Row| row.templates.len().to_string()),
+        number("waiting", |row: &Row| row.waiting_for_template.to_string()),
+        number("lost", |row: &Row| match row.sequence {
+            flow::health::SequenceState::Counting => si(approximate(row.sequence_lost)),
+            _ => "–".to_owned(),
+        }),
+        text("sampling", move |row: &Row| {
+            let intervals = row
+                .sampling_intervals
+                .iter()
+                .map(|n| format!("1:{n}"))
+                .collect::<Vec<_>>();
+            shown(Some(intervals.join(" ")).filter(|text| !text.is_empty()))
+        }),
+        number("clock", move |row: &Row| {
+            shown(row.clock_offset_ms.map(|ms| format!("{ms:+} ms")))
+        }),
+        text("stamps", |row: &Row| row.time_kinds.join(" ")),
+        number("timeout", move |row: &Row| {
+            shown(row.active_timeout_s.map(|s| format!("{s} s")))
+        }),
+        number("both ways", move |row: &Row| {
+            shown(
+                row.both_directions_share
+                    .map(|share| format!("{:.0} %", share * 100.0)),
+            )
+        }),
+        number("problems", |row: &Row| {
+            si(approximate(row.problems.values().sum()))
+        }),
+    ]
+}
+
+/// `flowreel reclassify`.
+pub(crate) fn reclassify(args: &ReclassifyArgs) -> Result<()> {
+    let parameters = [
+        ("last", args.last.clone()),
+        ("from", args.from.clone()),
+        ("to", args.to.clone()),
+    ];
+    let done: Reclassified =
+        Server::new(&args.server.server).post("/api/v1/reclassify", &parameters, ())?;
+    println!(
+        "{} datagrams decoded again; {} flow records before, {} now",
+        done.datagrams, done.rows_before, done.rows_after
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_in_a_filter_is_pointed_at() {
+        assert_eq!(point_at("src prot 80", 5), "  src prot 80\n      ^");
+    }
+
+    #[test]
+    fn what_the_server_said_comes_through() {
+        let body = br#"{"error":"no","detail":"disk full"}"#;
+        assert_eq!(refusal(500, body), "no (disk full)");
+        assert_eq!(
+            refusal(502, b"<html>"),
+            "the server answers with status 502"
+        );
+    }
+}

@@ -1,0 +1,258 @@
+//! `flowreel doctor`: what is missing or badly set on this machine, and what to do about it.
+
+use std::fmt::Write as _;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use flow::Timestamp;
+
+use super::DoctorArgs;
+use crate::config::Config;
+use crate::output::si;
+
+/// A finding: what was looked at, how it is, and what to do if it is not right.
+struct Finding {
+    part: &'static str,
+    state: State,
+    text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Good,
+    /// It works, but not as well as it could.
+    Poor,
+    /// `serve` would not work.
+    Bad,
+}
+
+/// Looks at everything, prints it, and fails if `serve` would.
+pub(crate) fn doctor(args: &DoctorArgs) -> Result<()> {
+    let config = Config::load(&args.config)?;
+    let mut findings = vec![engine(&config), receive_buffer(&config)];
+    findings.extend(
+        config
+            .listen
+            .addresses
+            .iter()
+            .map(|address| udp_port(*address)),
+    );
+    findings.push(http_port(config.http));
+    findings.push(disk(&config.data_dir));
+    findings.push(clock(flow::clock::now(), synchronised()));
+    print!("{}", report(&findings));
+    let bad = findings
+        .iter()
+        .filter(|finding| finding.state == State::Bad)
+        .count();
+    if bad > 0 {
+        bail!(
+            "{bad} of {} things must be mended before `flowreel serve` can work",
+            findings.len()
+        );
+    }
+    Ok(())
+}
+
+fn report(findings: &[Finding]) -> String {
+    findings.iter().fold(String::new(), |mut text, finding| {
+        let mark = match finding.state {
+            State::Good => "ok  ",
+            State::Poor => "poor",
+            State::Bad => "BAD ",
+        };
+        let _ = writeln!(text, "{mark}  {:<16}{}", finding.part, finding.text);
+        text
+    })
+}
+
+fn engine(config: &Config) -> Finding {
+    let part = "engine library";
+    if config.store.engine != store::config::Engine::Embedded {
+        let text = "not needed: the store is a ClickHouse server".to_owned();
+        return Finding {
+            part,
+            state: State::Good,
+            text,
+        };
+    }
+    match engine::locate() {
+        Ok(path) => Finding {
+            part,
+            state: State::Good,
+            text: path.display().to_string(),
+        },
+        Err(error) => Finding {
+            part,
+            state: State::Bad,
+            text: crate::output::chain(&error),
+        },
+    }
+}
+
+/// The kernel caps what a socket may ask for, except for those with CAP_NET_ADMIN (socket(7), SO_RCVBUFFORCE).
+fn receive_buffer(config: &Config) -> Finding {
+    let wanted = config.listen.receive_buffer_octets;
+    let most: Option<usize> = std::fs::read_to_string("/proc/sys/net/core/rmem_max")
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    let forced = nix::unistd::geteuid().is_root();
+    let (state, text) = match most {
+        Some(most) if most < wanted && !forced => (
+            State::Poor,
+            format!(
+                "net.core.rmem_max is {most}, {wanted} octets are wanted; as root: sysctl -w net.core.rmem_max={wanted}"
+            ),
+        ),
+        Some(_) => (State::Good, format!("{wanted} octets for each socket")),
+        None => (
+            State::Poor,
+            "/proc/sys/net/core/rmem_max can't be read".to_owned(),
+        ),
+    };
+    Finding {
+        part: "receive buffer",
+        state,
+        text,
+    }
+}
+
+fn udp_port(address: SocketAddr) -> Finding {
+    let part = "UDP port";
+    match UdpSocket::bind(address) {
+        Ok(_) => Finding {
+            part,
+            state: State::Good,
+            text: format!("{address} is free"),
+        },
+        Err(error) => {
+            let text =
+                format!("{address}: {error}; end what uses it, or choose others with --listen");
+            Finding {
+                part,
+                state: State::Bad,
+                text,
+            }
+        }
+    }
+}
+
+fn http_port(address: SocketAddr) -> Finding {
+    let part = "HTTP port";
+    match TcpListener::bind(address) {
+        Ok(_) => Finding {
+            part,
+            state: State::Good,
+            text: format!("{address} is free"),
+        },
+        Err(error) => {
+            let text =
+                format!("{address}: {error}; end what uses it, or choose another with --http");
+            Finding {
+                part,
+                state: State::Bad,
+                text,
+            }
+        }
+    }
+}
+
+/// Room for a day of a small network; below it retention starts to bite at once.
+const ROOM_MIN: u64 = 10 << 30;
+
+fn disk(data_dir: &Path) -> Finding {
+    let part = "disk";
+    // The folder may not exist yet; then its nearest ancestor says which disk it will be on.
+    let existing = data_dir
+        .ancestors()
+        .find(|path| path.is_dir())
+        .unwrap_or(Path::new("/"));
+    let finding = |state, text| Finding { part, state, text };
+    if nix::unistd::access(existing, nix::unistd::AccessFlags::W_OK).is_err() {
+        return finding(
+            State::Bad,
+            format!(
+                "{}: cannot be written; choose another --data-dir",
+                existing.display()
+            ),
+        );
+    }
+    match nix::sys::statvfs::statvfs(existing) {
+        Ok(room) => {
+            let free = room.blocks_available().saturating_mul(room.fragment_size());
+            let text = format!(
+                "{}octets free for {}",
+                si(super::ask::approximate(free)) + " ",
+                data_dir.display()
+            );
+            finding(
+                if free < ROOM_MIN {
+                    State::Poor
+                } else {
+                    State::Good
+                },
+                text,
+            )
+        }
+        Err(error) => finding(State::Poor, format!("{}: {error}", existing.display())),
+    }
+}
+
+/// Whether the system says that its clock is kept by a time service; `None` if it doesn't say.
+fn synchronised() -> Option<bool> {
+    let answer = Command::new("timedatectl")
+        .args(["show", "--property=NTPSynchronized", "--value"])
+        .output()
+        .ok()?;
+    match answer.stdout.trim_ascii() {
+        b"yes" => Some(true),
+        b"no" => Some(false),
+        _ => None,
+    }
+}
+
+fn clock(now: Timestamp, synchronised: Option<bool>) -> Finding {
+    /// 2025-01-01T00:00:00Z: no build of this program is older.
+    const EARLIEST: Timestamp = Timestamp::from_seconds(1_735_689_600);
+    let (state, text) = match synchronised {
+        _ if now < EARLIEST => (State::Bad, format!("it is {now} here: set the clock")),
+        Some(true) => (State::Good, format!("{now}, kept by a time service")),
+        Some(false) => (
+            State::Poor,
+            format!("{now}, not kept by a time service: start chrony or systemd-timesyncd"),
+        ),
+        None => (
+            State::Good,
+            format!("{now}; whether a time service keeps it can't be told"),
+        ),
+    };
+    Finding {
+        part: "clock",
+        state,
+        text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_in_use_is_bad_and_named() {
+        let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let finding = udp_port(taken.local_addr().unwrap());
+        assert!(
+            finding.state == State::Bad && finding.text.contains("--listen"),
+            "{}",
+            finding.text
+        );
+    }
+
+    #[test]
+    fn a_clock_before_this_program_was_made_is_bad() {
+        assert!(clock(Timestamp::from_seconds(0), Some(true)).state == State::Bad);
+        assert!(clock(Timestamp::from_seconds(1_800_000_000), Some(false)).state == State::Poor);
+    }
+}

@@ -1,0 +1,140 @@
+//! The decoding thread: follows the end of the tape and hands batches to the store's writer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flow::clock::Stopwatch;
+use flow::{Datagram, TapePosition};
+use replay::{Tail, TapeReader};
+use tokio::sync::mpsc;
+
+use super::checkpoint::Passed;
+use super::pipeline::{Pipeline, Staged};
+use super::shared::{Published, Shared};
+
+/// Datagrams and octets that are read from tape at a time.
+const READ_DATAGRAMS_MAX: usize = 4096;
+const READ_OCTETS_MAX: usize = 4 << 20;
+/// A batch is cut when it has this many rows …
+const BATCH_ROWS_MAX: usize = 100_000;
+/// … or this old: arriving flows are visible within a second of it.
+const BATCH_AGE_MAX: Duration = Duration::from_millis(300);
+/// How long the thread waits for the tape to grow before it looks whether it should stop.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// How often what is known of the exporters is published.
+const PUBLISH_EVERY: Duration = Duration::from_millis(500);
+
+/// The thread's state.
+pub(crate) struct Decoding {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) reader: TapeReader,
+    pub(crate) tail: Tail,
+    /// Batches on their way to the store: at most as many as the channel holds. When it is full this thread waits, and
+    /// what arrives meanwhile stays on tape.
+    pub(crate) staged: mpsc::Sender<Staged>,
+    /// The end of the batch that was being inserted when the last run ended.
+    pub(crate) intent: Option<TapePosition>,
+    /// The tape's count where the reader started.
+    pub(crate) passed: Passed,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Decoding {
+    /// Runs until told to stop and the tape's end is reached, or the writer is gone.
+    pub(crate) fn run(mut self) {
+        let mut batch_since = Stopwatch::start();
+        let mut published = Stopwatch::start();
+        let mut held: Vec<(TapePosition, Datagram)> = Vec::new();
+        loop {
+            // Asked before reading: what is appended before the tape closes is read in the next round.
+            let closed = self.tail.is_closed();
+            let datagrams = if held.is_empty() {
+                self.read()
+            } else {
+                std::mem::take(&mut held)
+            };
+            let idle = datagrams.is_empty();
+            if !idle {
+                if !self.pipeline.has_moved() {
+                    batch_since = Stopwatch::start();
+                }
+                held = self.take(datagrams);
+            }
+            let full = self.pipeline.rows() >= BATCH_ROWS_MAX && self.intent.is_none();
+            let old = batch_since.elapsed() >= BATCH_AGE_MAX && self.intent.is_none();
+            let stopping = idle && closed;
+            let due = self.pipeline.has_moved() && (full || old || stopping || !held.is_empty());
+            if due && self.cut().is_err() {
+                return;
+            }
+            if idle && stopping {
+                return;
+            }
+            if published.elapsed() >= PUBLISH_EVERY || stopping {
+                self.publish();
+                published = Stopwatch::start();
+            }
+            if idle {
+                self.tail.wait_past(self.reader.position(), PATIENCE);
+            }
+        }
+    }
+
+    fn read(&mut self) -> Vec<(TapePosition, Datagram)> {
+        match self.reader.read(READ_DATAGRAMS_MAX, READ_OCTETS_MAX) {
+            Ok(datagrams) => datagrams,
+            Err(error) => {
+                self.shared.report_tape_error(&error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Decodes; what lies beyond the end of an interrupted batch is given back.
+    fn take(
+        &mut self,
+        mut datagrams: Vec<(TapePosition, Datagram)>,
+    ) -> Vec<(TapePosition, Datagram)> {
+        let mut end = self.reader.position();
+        let mut rest = Vec::new();
+        if let Some(intent) = self.intent
+            && end >= intent
+        {
+            let split = datagrams.partition_point(|(position, _)| *position < intent);
+            rest = datagrams.split_off(split);
+            end = intent;
+            self.intent = None;
+        }
+        let passed = self.passed(rest.len());
+        self.pipeline.take(&datagrams, end, passed);
+        rest
+    }
+
+    /// The tape's count at the reader's position, less what was given back.
+    fn passed(&self, given_back: usize) -> Passed {
+        let counts = self.reader.counts();
+        let read = self.reader.next_number().unwrap_or(self.passed.datagrams);
+        Passed {
+            datagrams: read - given_back as u64,
+            expired: self.passed.expired + counts.missing,
+            damaged: self.passed.damaged + counts.damaged,
+            // The pipeline counts these.
+            marks: 0,
+        }
+    }
+
+    fn cut(&mut self) -> Result<(), ()> {
+        let staged = self.pipeline.cut();
+        self.staged.blocking_send(staged).map_err(drop)
+    }
+
+    fn publish(&mut self) {
+        if let Some(rules) = self.shared.take_new_rules() {
+            self.pipeline.set_rules(&rules);
+        }
+        self.shared.publish(Published {
+            exporters: Arc::new(self.pipeline.exporters()),
+            problems: self.pipeline.problems(),
+        });
+    }
+}

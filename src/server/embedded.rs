@@ -1,0 +1,79 @@
+//! The embedded store's process: started with this one, ends with it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use engine::{EngineState, Supervisor, SupervisorConfig};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+
+/// The engine under supervision.
+pub(crate) struct Embedded {
+    pub(crate) socket: PathBuf,
+    pub(crate) state: watch::Receiver<EngineState>,
+    pub(crate) stats: Arc<engine::Stats>,
+    task: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+}
+
+impl Embedded {
+    /// Starts it, if the configuration asks for the embedded engine.
+    ///
+    /// # Errors
+    ///
+    /// The library is missing; says where it was looked for and what installs it.
+    pub(crate) fn start(config: &Config) -> Result<Option<Self>> {
+        if config.store.engine != store::config::Engine::Embedded {
+            return Ok(None);
+        }
+        let library = engine::locate()?;
+        // The address of a Unix socket is at most 107 octets long (unix(7)); a data directory may be deeper than that.
+        let data_dir = std::path::absolute(&config.data_dir)?;
+        let socket = match data_dir.join("engine.sock") {
+            path if path.as_os_str().len() < 100 => path,
+            _ => short_socket()?,
+        };
+        let arguments: Vec<OsString> = vec![
+            "engine".into(),
+            "--data-dir".into(),
+            data_dir.join("store").into(),
+            "--socket".into(),
+            socket.clone().into(),
+            "--library".into(),
+            library.into(),
+            "--memory".into(),
+            config.engine_memory_octets.to_string().into(),
+        ];
+        let program = std::env::current_exe().context("this program cannot find itself")?;
+        let supervisor = Supervisor::new(SupervisorConfig::new(program, arguments, socket.clone()));
+        let (state, stats) = (supervisor.state(), supervisor.stats());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(supervisor.run(async {
+            // An error means that the product is gone already.
+            let _ = stopped.await;
+        }));
+        Ok(Some(Self {
+            socket,
+            state,
+            stats,
+            task,
+            stop,
+        }))
+    }
+
+    /// Ends it, and waits until it has.
+    pub(crate) async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}
+
+fn short_socket() -> Result<PathBuf> {
+    let folder = std::env::temp_dir().join(format!("flowreel-{}", std::process::id()));
+    crate::config::make_private_folder(&folder)?;
+    Ok(folder.join("engine.sock"))
+}

@@ -1,0 +1,224 @@
+//! Every counter, in the OpenMetrics text format.
+
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use super::shared::Shared;
+
+/// Counters of the parts that are not in [`Shared`].
+#[derive(Clone)]
+pub(crate) struct Counters {
+    pub(crate) engine: Option<Arc<engine::Stats>>,
+    pub(crate) store: Arc<store::Store>,
+}
+
+/// One reading of all counters.
+#[derive(Debug)]
+struct Reading {
+    families: Vec<Family>,
+}
+
+/// A metric with a value for each set of labels.
+#[derive(Debug)]
+struct Family {
+    name: String,
+    help: String,
+    gauge: bool,
+    values: Vec<(Vec<(&'static str, String)>, u64)>,
+}
+
+impl Counters {
+    /// Reads everything once.
+    pub(crate) fn encode(&self, shared: &Shared) -> String {
+        let mut reading = Reading {
+            families: Vec::new(),
+        };
+        reading.books(shared);
+        reading.sockets(shared);
+        reading.plain("replay", shared.tape.counts().each());
+        reading.tape_size(shared);
+        reading.plain("store", self.store.stats().read());
+        if let Some(engine) = &self.engine {
+            reading.plain("engine", engine.counters());
+        }
+        reading.exporters(shared);
+        let mut registry = Registry::with_prefix("flowreel");
+        registry.register_collector(Box::new(reading));
+        let mut out = String::new();
+        // Writing into a String cannot fail.
+        let _ = text::encode(&mut out, &registry);
+        out
+    }
+}
+
+impl Reading {
+    fn add(&mut self, name: &str, help: &str, values: Vec<(Vec<(&'static str, String)>, u64)>) {
+        self.families.push(Family {
+            name: name.to_owned(),
+            help: help.to_owned(),
+            gauge: false,
+            values,
+        });
+    }
+
+    fn plain(
+        &mut self,
+        part: &str,
+        counters: impl IntoIterator<Item = (&'static str, &'static str, u64)>,
+    ) {
+        for (name, help, value) in counters {
+            self.add(
+                &format!("{part}_{name}"),
+                help.trim_end_matches('.'),
+                vec![(Vec::new(), value)],
+            );
+        }
+    }
+
+    fn books(&mut self, shared: &Shared) {
+        let books = shared.accounting();
+        for (what, ledger) in [("datagrams", &books.datagrams), ("records", &books.records)] {
+            self.add(
+                &format!("received_{what}"),
+                "Received",
+                vec![(Vec::new(), ledger.received)],
+            );
+            self.add(
+                &format!("stored_{what}"),
+                "In the store, or understood",
+                vec![(Vec::new(), ledger.stored)],
+            );
+            let dropped = ledger
+                .dropped
+                .iter()
+                .map(|(kind, count)| (vec![("kind", kind.name().to_owned())], *count));
+            self.add(
+                &format!("dropped_{what}"),
+                "Gone, by kind",
+                dropped.collect(),
+            );
+        }
+        self.add(
+            "kernel_dropped_datagrams",
+            "Dropped by the kernel before they were handed over",
+            vec![(Vec::new(), books.kernel_drops)],
+        );
+        self.gauge(
+            "on_tape_datagrams",
+            "On tape and not stored yet",
+            books.datagrams.on_tape,
+        );
+        let problems = shared.published().problems;
+        let problems = problems
+            .iter()
+            .map(|(name, count)| (vec![("problem", (*name).to_owned())], *count));
+        self.add(
+            "collector_problems",
+            "What was wrong in datagrams, by problem",
+            problems.collect(),
+        );
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) {
+        let values = vec![(Vec::new(), value)];
+        self.families.push(Family {
+            name: name.to_owned(),
+            help: help.to_owned(),
+            gauge: true,
+            values,
+        });
+    }
+
+    fn sockets(&mut self, shared: &Shared) {
+        let sockets = shared.listen.snapshot();
+        let mut of_each =
+            |name: &str, help: &str, value: fn(&collector::listen::SocketSnapshot) -> u64| {
+                let values = sockets
+                    .iter()
+                    .map(|s| (vec![("address", s.address.to_string())], value(s)));
+                self.add(&format!("collector_{name}"), help, values.collect());
+            };
+        of_each(
+            "socket_received_datagrams",
+            "Handed over by the kernel",
+            |s| s.counts.received_datagrams,
+        );
+        of_each(
+            "socket_received_octets",
+            "UDP payload handed over by the kernel",
+            |s| s.counts.received_octets,
+        );
+        of_each(
+            "socket_kernel_drops",
+            "Dropped by the kernel, receive buffer full",
+            |s| s.counts.kernel_drops,
+        );
+        of_each("socket_receive_errors", "Failed calls to the kernel", |s| {
+            s.counts.receive_errors
+        });
+        of_each(
+            "socket_truncated_datagrams",
+            "Longer than a datagram can be",
+            |s| s.counts.truncated,
+        );
+    }
+
+    fn tape_size(&mut self, shared: &Shared) {
+        let (segments, octets) = shared.tape.size();
+        self.gauge("replay_tape_segments", "Segments on tape", segments as u64);
+        self.gauge("replay_tape_octets", "Octets of the tape on disk", octets);
+    }
+
+    fn exporters(&mut self, shared: &Shared) {
+        let exporters = shared.published().exporters;
+        let mut of_each =
+            |name: &str, help: &str, value: fn(&flow::health::ExporterHealth) -> u64| {
+                let values = exporters.iter().map(|exporter| {
+                    let labels = vec![
+                        ("exporter", exporter.address.to_string()),
+                        ("domain", exporter.domain.to_string()),
+                        ("protocol", exporter.protocol.clone()),
+                        ("feed", exporter.feed.to_string()),
+                    ];
+                    (labels, value(exporter))
+                });
+                self.add(&format!("exporter_{name}"), help, values.collect());
+            };
+        of_each("datagrams", "Datagrams of an exporter", |e| e.datagrams);
+        of_each("records", "Flow records of an exporter", |e| e.records);
+        of_each(
+            "sequence_lost",
+            "Lost on the way, by the exporter's numbers",
+            |e| e.sequence_lost,
+        );
+    }
+}
+
+impl Collector for Reading {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        for family in &self.families {
+            let kind = if family.gauge {
+                MetricType::Gauge
+            } else {
+                MetricType::Counter
+            };
+            let mut metric = encoder.encode_descriptor(&family.name, &family.help, None, kind)?;
+            for (labels, value) in &family.values {
+                let one = metric.encode_family(labels)?;
+                if family.gauge {
+                    let value = i64::try_from(*value).unwrap_or(i64::MAX);
+                    ConstGauge::new(value).encode(one)?;
+                } else {
+                    ConstCounter::new(*value).encode(one)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

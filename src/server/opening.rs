@@ -1,0 +1,116 @@
+//! What lies in the data directory, opened: catalog, tape, checkpoint; and the decoder as it was at the checkpoint.
+
+use anyhow::{Context as _, Result};
+use collector::decode::Decoder;
+use collector::fields::FieldTable;
+use collector::normalise::Normaliser;
+use flow::site::Rules;
+use flow::{TapePosition, clock};
+use replay::{TapeConfig, TapeReader, TapeWriter, Upkeep};
+use store::catalog::Catalog;
+
+use super::checkpoint::{Checkpoint, CheckpointFolder, PipelineState};
+use super::pipeline::Pipeline;
+use crate::config::Config;
+
+/// Everything that one process holds of a data directory.
+pub(crate) struct Opened {
+    pub(crate) catalog: Catalog,
+    /// This collector's name in the store, made at the first start.
+    pub(crate) collector: String,
+    pub(crate) tape: TapeWriter,
+    pub(crate) upkeep: Upkeep,
+    pub(crate) folder: CheckpointFolder,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) reader: TapeReader,
+}
+
+impl Opened {
+    /// Opens everything, the tape first: its lock tells two processes apart.
+    pub(crate) async fn open(config: &Config, rules: impl FnOnce(Rules) -> Rules) -> Result<Self> {
+        config.make_data_dir()?;
+        let tape_config = TapeConfig {
+            dir: config.path("tape"),
+            ..config.tape.clone()
+        };
+        let (mut tape, recovery) = TapeWriter::open(tape_config, clock::now())?;
+        if recovery.cut_octets + recovery.damaged_places + recovery.damaged_headers > 0 {
+            tracing::warn!(?recovery, "the tape was mended");
+        }
+        let catalog = Catalog::open(&config.path("catalog.db")).await?;
+        catalog.fail_interrupted_imports(clock::now()).await?;
+        let collector = catalog.collector_id().await?;
+        let (folder, found) = CheckpointFolder::open(config.path("checkpoint"))?;
+        let (checkpoint, state) = found.unwrap_or_default();
+        // A tape that lost its end gives no position away twice.
+        tape.begin_after(
+            checkpoint.intent.unwrap_or(checkpoint.position),
+            clock::now(),
+        )?;
+        let rules = rules(catalog.rules().await?);
+        let pipeline = pipeline(config, &checkpoint, state, &rules)?;
+        let reader = TapeReader::open(&config.path("tape"), checkpoint.position, Some(tape.tail()))
+            .expecting(checkpoint.passed.datagrams);
+        let upkeep = Upkeep::start(&tape.tail())?;
+        Ok(Self {
+            catalog,
+            collector,
+            tape,
+            upkeep,
+            folder,
+            checkpoint,
+            pipeline,
+            reader,
+        })
+    }
+}
+
+/// The table of elements, with the operator's names for those that nobody knows.
+pub(crate) fn fields(config: &Config) -> Result<FieldTable> {
+    crate::config::field_table(config.fields.as_deref())
+}
+
+/// The pipeline as it was at the checkpoint.
+fn pipeline(
+    config: &Config,
+    checkpoint: &Checkpoint,
+    state: Option<PipelineState>,
+    rules: &Rules,
+) -> Result<Pipeline> {
+    let fields = fields(config).context("fields")?;
+    let (decoder, normaliser) = match state {
+        Some(state) => {
+            let known = state.decoder.with_books(checkpoint.books.clone());
+            let waiting: Vec<_> = known.waiting_positions().collect();
+            let waiting = waiting
+                .into_iter()
+                .filter_map(|position| read_again(config, position));
+            let decoder = Decoder::restore(config.decode.clone(), fields, known, waiting);
+            let mut normaliser = Normaliser::new(config.normalise.clone(), rules);
+            normaliser.restore(&state.normaliser);
+            (decoder, normaliser)
+        }
+        None => {
+            let decoder = Decoder::new(config.decode.clone(), fields);
+            (decoder, Normaliser::new(config.normalise.clone(), rules))
+        }
+    };
+    Ok(Pipeline::new(
+        decoder,
+        normaliser,
+        checkpoint.position,
+        checkpoint.passed,
+    ))
+}
+
+/// A datagram that waits for its template, from the tape; one that is gone is counted by the decoder.
+fn read_again(config: &Config, position: TapePosition) -> Option<(TapePosition, flow::Datagram)> {
+    match TapeReader::get(&config.path("tape"), position) {
+        Ok(datagram) => Some((position, datagram)),
+        Err(error) => {
+            tracing::warn!(tape.position = %position, error = %crate::output::chain(&error), "a waiting datagram is gone");
+            None
+        }
+    }
+}

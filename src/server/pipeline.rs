@@ -1,0 +1,188 @@
+//! From the tape to batches of flows: decode, normalise, cut.
+//!
+//! A plain state machine: it is given datagrams and gives batches. What a batch holds depends on nothing but the state at
+//! its start and the datagrams in it, so a batch that was cut short by a crash is made again exactly as it was.
+
+use std::collections::BTreeMap;
+
+use collector::decode::{Books, Decoder};
+use collector::normalise::Normaliser;
+use flow::site::Rules;
+use flow::{Datagram, Feed, FlowBatch, TapePosition, Timestamp};
+
+use super::checkpoint::{Passed, PipelineState};
+
+/// A batch on its way to the store, and all that its checkpoint needs.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    pub(crate) batch: FlowBatch,
+    /// Where the batch begins.
+    pub(crate) from: TapePosition,
+    /// Where it ends: the position after its last datagram.
+    pub(crate) to: TapePosition,
+    /// What was known at `to`, if it is another than at `from`.
+    pub(crate) state: Option<PipelineState>,
+    /// The decoder's books at `to`.
+    pub(crate) books: Books,
+    /// The tape's own count at `to`.
+    pub(crate) passed: Passed,
+    /// What each import has brought up to `to`.
+    pub(crate) feeds: BTreeMap<Feed, FeedProgress>,
+}
+
+/// What an import brought so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FeedProgress {
+    pub(crate) records: u64,
+    /// First and last event time.
+    pub(crate) first: Option<Timestamp>,
+    pub(crate) last: Option<Timestamp>,
+}
+
+/// The decoder, the normaliser, and the batch that they fill.
+pub(crate) struct Pipeline {
+    decoder: Decoder,
+    normaliser: Normaliser,
+    batch: FlowBatch,
+    from: TapePosition,
+    to: TapePosition,
+    passed: Passed,
+    marks: u64,
+    versions: (u64, u64),
+    feeds: BTreeMap<Feed, FeedProgress>,
+}
+
+impl Pipeline {
+    /// At `position`, with what was known there.
+    pub(crate) fn new(
+        decoder: Decoder,
+        normaliser: Normaliser,
+        position: TapePosition,
+        passed: Passed,
+    ) -> Self {
+        let versions = (decoder.state_version(), normaliser.state_version());
+        Self {
+            decoder,
+            normaliser,
+            batch: FlowBatch::default(),
+            from: position,
+            to: position,
+            passed,
+            marks: passed.marks,
+            versions,
+            feeds: BTreeMap::new(),
+        }
+    }
+
+    /// Decodes datagrams that follow each other on tape, up to `end`.
+    pub(crate) fn take(
+        &mut self,
+        datagrams: &[(TapePosition, Datagram)],
+        end: TapePosition,
+        passed: Passed,
+    ) {
+        let first_row = self.batch.rows();
+        for (position, datagram) in datagrams {
+            if datagram.is_end_of_feed() {
+                self.decoder.end_feed(datagram.feed);
+                self.marks += 1;
+            } else {
+                self.decoder.decode(datagram, *position, &mut self.batch);
+            }
+        }
+        self.normaliser.normalise(&mut self.batch, first_row);
+        self.note_feeds(first_row);
+        self.to = end;
+        self.passed = Passed {
+            marks: self.marks,
+            ..passed
+        };
+    }
+
+    /// Flow records that wait to be cut.
+    pub(crate) fn rows(&self) -> usize {
+        self.batch.rows()
+    }
+
+    /// Whether anything was read since the last cut.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.from != self.to
+    }
+
+    /// Cuts the batch here.
+    pub(crate) fn cut(&mut self) -> Staged {
+        let versions = (
+            self.decoder.state_version(),
+            self.normaliser.state_version(),
+        );
+        let state = (versions != self.versions).then(|| self.state());
+        self.versions = versions;
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.pad();
+        let staged = Staged {
+            batch,
+            from: self.from,
+            to: self.to,
+            state,
+            books: self.decoder.books().clone(),
+            passed: self.passed,
+            feeds: self.feeds.clone(),
+        };
+        self.from = self.to;
+        staged
+    }
+
+    fn state(&self) -> PipelineState {
+        PipelineState {
+            decoder: self.decoder.state(),
+            normaliser: self.normaliser.state(),
+        }
+    }
+
+    /// Names what comes from now on by other rules.
+    pub(crate) fn set_rules(&mut self, rules: &Rules) {
+        self.normaliser.set_rules(rules);
+    }
+
+    /// What is known of each exporter.
+    pub(crate) fn exporters(&self) -> Vec<flow::health::ExporterHealth> {
+        let mut exporters = self.decoder.exporters();
+        for exporter in &mut exporters {
+            exporter.name = self
+                .normaliser
+                .exporter_name(exporter.address)
+                .map(str::to_owned);
+        }
+        exporters
+    }
+
+    /// Every problem that the decoder met, counted by kind.
+    pub(crate) fn problems(&self) -> Vec<(&'static str, u64)> {
+        self.decoder
+            .problems()
+            .iter()
+            .map(|(problem, count)| (problem.name(), count))
+            .collect()
+    }
+
+    fn note_feeds(&mut self, first_row: usize) {
+        for row in first_row..self.batch.rows() {
+            let feed = self.batch.feed(row);
+            if feed == Feed::WIRE {
+                continue;
+            }
+            let progress = self.feeds.entry(feed).or_default();
+            progress.records += 1;
+            let start = self.batch.columns.start.get(row).map(Timestamp::from_nanos);
+            let end = self
+                .batch
+                .columns
+                .end
+                .get(row)
+                .map(Timestamp::from_nanos)
+                .or(start);
+            progress.first = [progress.first, start].into_iter().flatten().min();
+            progress.last = progress.last.max(end);
+        }
+    }
+}

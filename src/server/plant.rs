@@ -1,0 +1,309 @@
+//! The running product as the API sees it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use api::plant::{
+    ImportState, ImportStatus, PartReadiness, Plant, PlantError, Readiness, Reclassified,
+};
+use engine::{EngineState, Phase};
+use flow::site::Rules;
+use flow::{Accounting, Feed, Timestamp, clock, health::ExporterHealth};
+use futures_util::future::BoxFuture;
+use store::catalog::{Catalog, CatalogError, ImportCounts, merge};
+use tokio::sync::watch;
+
+use super::importing::{Imports, counts, remembered};
+use super::shared::Shared;
+
+/// Everything that the API may ask of or tell the product.
+pub(crate) struct RunningPlant {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) catalog: Catalog,
+    pub(crate) imports: Imports,
+    pub(crate) incoming: PathBuf,
+    /// The embedded engine; `None` with a server elsewhere.
+    pub(crate) engine: Option<watch::Receiver<EngineState>>,
+    /// Whether the store's schema is in place.
+    pub(crate) store_ready: watch::Receiver<bool>,
+    pub(crate) naming: Naming,
+    pub(crate) counters: super::metrics::Counters,
+}
+
+/// Where names come from: the configuration's, and both together as they are in force.
+#[derive(Clone, Default)]
+pub(crate) struct Naming {
+    configured: Arc<RwLock<Rules>>,
+    in_force: Arc<RwLock<Rules>>,
+}
+
+impl Naming {
+    /// The rules of the configuration; the catalog's are added by [`Naming::apply`].
+    pub(crate) fn new(configured: Rules) -> Self {
+        Self {
+            configured: Arc::new(RwLock::new(configured)),
+            in_force: Arc::default(),
+        }
+    }
+
+    /// The rules in force.
+    pub(crate) fn in_force(&self) -> Rules {
+        self.in_force
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Takes other rules from a configuration that was read again.
+    pub(crate) fn configure(&self, rules: Rules) {
+        *self
+            .configured
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = rules;
+    }
+
+    /// Puts the catalog's rules before the configuration's, and returns what is in force from now on.
+    pub(crate) fn apply(&self, catalog: Rules) -> Rules {
+        let configured = self
+            .configured
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let rules = merge(&catalog, &configured);
+        self.in_force
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&rules);
+        rules
+    }
+}
+
+impl RunningPlant {
+    /// Brings the rules of catalog and configuration into force.
+    pub(crate) async fn reload_rules(&self) -> Result<(), PlantError> {
+        let catalog = self
+            .catalog
+            .rules()
+            .await
+            .map_err(failed("the rules cannot be read"))?;
+        self.shared.put_new_rules(self.naming.apply(catalog));
+        Ok(())
+    }
+
+    /// Takes the rules of a configuration that was read again; [`RunningPlant::reload_rules`] puts them in force.
+    pub(crate) fn configure_rules(&self, rules: Rules) {
+        self.naming.configure(rules);
+    }
+
+    async fn start_import(&self, name: String, file: PathBuf) -> Result<ImportStatus, PlantError> {
+        let feed = self.catalog.begin_import(&name, clock::now()).await;
+        let feed = feed.map_err(failed("the import cannot be noted"))?;
+        let (read, reading) = tokio::sync::oneshot::channel();
+        let started = self.imports.start(feed, &name, &file, move || {
+            // Nobody listens when the product stops; the next start notes it then.
+            let _ = read.send(());
+        });
+        match started {
+            Ok(status) => {
+                let (imports, shared, catalog) = (
+                    self.imports.clone(),
+                    self.shared.clone(),
+                    self.catalog.clone(),
+                );
+                tokio::spawn(async move {
+                    let _ = reading.await;
+                    remove_upload(&file);
+                    if let Err(error) = follow(feed, &imports, &shared, &catalog).await {
+                        tracing::warn!(error = %crate::output::chain(&error), "how an import went cannot be noted");
+                    }
+                });
+                Ok(status)
+            }
+            Err(error) => {
+                remove_upload(&file);
+                let why = crate::output::chain(&error);
+                let noted = self
+                    .catalog
+                    .fail_import(feed, &ImportCounts::default(), &why, clock::now())
+                    .await;
+                noted.map_err(failed("the import cannot be noted"))?;
+                Err(PlantError::Refused(why))
+            }
+        }
+    }
+}
+
+/// Between two looks whether an import is in the store.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Notes in the catalog when an import is on tape, in the store, or failed.
+async fn follow(
+    feed: Feed,
+    imports: &Imports,
+    shared: &Shared,
+    catalog: &Catalog,
+) -> Result<(), CatalogError> {
+    let mut on_tape = false;
+    while let Some(status) = imports.status(feed, shared) {
+        let counts = counts(&status);
+        match status.state {
+            ImportState::Failed => {
+                let why = status.error.unwrap_or_default();
+                return catalog.fail_import(feed, &counts, &why, clock::now()).await;
+            }
+            ImportState::Done => return catalog.finish_import(feed, &counts, clock::now()).await,
+            ImportState::Storing if !on_tape => {
+                catalog.import_on_tape(feed, &counts).await?;
+                on_tape = true;
+            }
+            ImportState::Storing | ImportState::Reading => {}
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
+}
+
+/// Removes an uploaded file; one that stays only takes room.
+fn remove_upload(path: &Path) {
+    if let Err(error) = std::fs::remove_file(path) {
+        tracing::warn!(path = %path.display(), %error, "an upload cannot be removed");
+    }
+}
+
+impl Plant for RunningPlant {
+    fn accounting(&self) -> Accounting {
+        self.shared.accounting()
+    }
+
+    fn exporters(&self) -> Vec<ExporterHealth> {
+        self.shared.published().exporters.to_vec()
+    }
+
+    fn readiness(&self) -> Readiness {
+        let (store_error, tape_error) = self.shared.troubles();
+        let parts = vec![self.listening(), tape(tape_error), self.store(store_error)];
+        Readiness {
+            ready: parts.iter().all(|part| part.ready),
+            parts,
+        }
+    }
+
+    fn metrics(&self) -> String {
+        self.counters.encode(&self.shared)
+    }
+
+    fn incoming(&self) -> PathBuf {
+        self.incoming.clone()
+    }
+
+    fn rules(&self) -> Rules {
+        self.naming.in_force()
+    }
+
+    fn set_rules(&self, rules: Rules) -> BoxFuture<'_, Result<(), PlantError>> {
+        Box::pin(async move {
+            self.catalog
+                .set_rules(rules)
+                .await
+                .map_err(failed("the rules cannot be saved"))?;
+            self.reload_rules().await
+        })
+    }
+
+    fn import(
+        &self,
+        name: String,
+        file: PathBuf,
+    ) -> BoxFuture<'_, Result<ImportStatus, PlantError>> {
+        Box::pin(self.start_import(name, file))
+    }
+
+    fn imports(&self) -> BoxFuture<'_, Result<Vec<ImportStatus>, PlantError>> {
+        Box::pin(async move {
+            let noted = self
+                .catalog
+                .imports()
+                .await
+                .map_err(failed("the imports cannot be read"))?;
+            let running = self.imports.statuses(&self.shared);
+            let earlier = noted
+                .into_iter()
+                .filter(|import| running.iter().all(|status| status.feed != import.feed.0));
+            let mut all: Vec<_> = earlier.map(remembered).collect();
+            all.extend(running);
+            all.sort_by_key(|import| import.feed);
+            Ok(all)
+        })
+    }
+
+    fn reclassify(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'_, Result<Reclassified, PlantError>> {
+        let _ = (from, to);
+        Box::pin(async { Err(PlantError::Refused("not yet".to_owned())) })
+    }
+}
+
+impl RunningPlant {
+    fn listening(&self) -> PartReadiness {
+        let sockets = self.shared.listen.snapshot();
+        let detail = sockets
+            .iter()
+            .map(|socket| socket.address.to_string())
+            .collect::<Vec<_>>()
+            .join(", ");
+        PartReadiness {
+            name: "listening".to_owned(),
+            ready: true,
+            detail,
+        }
+    }
+
+    fn store(&self, error: Option<String>) -> PartReadiness {
+        let engine = self.engine.as_ref().map(|state| state.borrow().clone());
+        let (ready, detail) = match (error, engine) {
+            (
+                _,
+                Some(EngineState {
+                    phase: Phase::Starting | Phase::Restarting,
+                    last_exit,
+                    ..
+                }),
+            ) => (
+                false,
+                format!("the engine starts; {}", last_exit.unwrap_or_default()),
+            ),
+            (Some(error), _) => (false, error),
+            (None, _) if !*self.store_ready.borrow() => {
+                (false, "the schema is being made".to_owned())
+            }
+            (None, _) => (true, "answers".to_owned()),
+        };
+        PartReadiness {
+            name: "store".to_owned(),
+            ready,
+            detail,
+        }
+    }
+}
+
+fn tape(error: Option<String>) -> PartReadiness {
+    let ready = error.is_none();
+    PartReadiness {
+        name: "tape".to_owned(),
+        ready,
+        detail: error.unwrap_or_else(|| "is written".to_owned()),
+    }
+}
+
+fn failed<E: std::error::Error + Send + Sync + 'static>(
+    what: &'static str,
+) -> impl FnOnce(E) -> PlantError {
+    move |source| PlantError::Failed {
+        what: what.to_owned(),
+        source: Box::new(source),
+    }
+}

@@ -1,0 +1,143 @@
+//! The writing task: batches into the store, each exactly once.
+//!
+//! Before a batch is inserted its end is on disk as an intent; after the store has acknowledged it, its end is the
+//! checkpoint. If the process dies between the two, the next one makes the same batch again and inserts it under the same
+//! token, which the store recognises.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flow::{FlowBatch, clock};
+use store::Writer;
+use tokio::sync::{mpsc, watch};
+
+use super::checkpoint::{Checkpoint, CheckpointFolder, PipelineState};
+use super::pipeline::Staged;
+use super::shared::Shared;
+
+/// First and longest pause before an insert is tried again.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// After this long without a batch the checkpoint on disk is brought up to the acknowledged position.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// The task's state.
+pub(crate) struct Storing {
+    pub(crate) writer: Writer,
+    pub(crate) collector: String,
+    pub(crate) staged: mpsc::Receiver<Staged>,
+    pub(crate) folder: CheckpointFolder,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) shared: Arc<Shared>,
+    /// Set when the product stops and the store has had its time: what is not acknowledged then stays on tape.
+    pub(crate) abandon: watch::Receiver<bool>,
+}
+
+impl Storing {
+    /// Runs until the decoding thread is gone or the work is to be abandoned.
+    pub(crate) async fn run(mut self) {
+        let mut on_disk = self.checkpoint.position;
+        // The state at the checkpoint's position, not yet on disk.
+        let mut state: Option<PipelineState> = None;
+        loop {
+            let staged = match tokio::time::timeout(IDLE, self.staged.recv()).await {
+                Ok(Some(staged)) => staged,
+                Ok(None) => break,
+                Err(_) => {
+                    if on_disk != self.checkpoint.position && self.save(&mut state).await {
+                        on_disk = self.checkpoint.position;
+                    }
+                    continue;
+                }
+            };
+            if !staged.batch.is_empty() {
+                self.checkpoint.intent = Some(staged.to);
+                if !self.save_until_done(&mut state).await || !self.insert(&staged).await {
+                    return;
+                }
+            }
+            self.checkpoint.position = staged.to;
+            self.checkpoint.intent = None;
+            self.checkpoint.books = staged.books;
+            self.checkpoint.passed = staged.passed;
+            state = staged.state.or(state);
+            self.shared.acknowledge(&self.checkpoint, staged.feeds);
+        }
+        self.save(&mut state).await;
+    }
+
+    /// Inserts until the store has it. Returns false if the work is abandoned.
+    async fn insert(&mut self, staged: &Staged) -> bool {
+        let token = format!("{}:{}-{}", self.collector, staged.from, staged.to);
+        let mut pause = PAUSE_MIN;
+        loop {
+            let attempt = self.writer.insert(&staged.batch, &token, clock::now());
+            let result = tokio::select! {
+                result = attempt => result,
+                () = abandoned(&mut self.abandon) => return false,
+            };
+            match result {
+                Ok(()) => {
+                    self.shared.note_store(None);
+                    return true;
+                }
+                Err(error) if error.is_retryable() => self.shared.note_store(Some(&error)),
+                Err(error) => {
+                    let rows = staged.batch.rows() as u64;
+                    tracing::error!(
+                        tape.from = %staged.from, tape.to = %staged.to, rows,
+                        error = %crate::output::chain(&error), "the store refuses a batch; it stays on tape"
+                    );
+                    self.checkpoint.refused.records += rows;
+                    self.checkpoint.refused.datagrams += datagrams(&staged.batch);
+                    return true;
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = abandoned(&mut self.abandon) => return false,
+            }
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Saves the checkpoint; as long as the disk refuses nothing may be inserted, as it could not be told after a crash.
+    async fn save_until_done(&mut self, state: &mut Option<PipelineState>) -> bool {
+        while !self.save(state).await {
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE_MAX) => {}
+                () = abandoned(&mut self.abandon) => return false,
+            }
+        }
+        true
+    }
+
+    async fn save(&mut self, state: &mut Option<PipelineState>) -> bool {
+        self.checkpoint.intake = self.shared.intake();
+        let written = tokio::task::block_in_place(|| {
+            self.folder.write(self.checkpoint.clone(), state.as_ref())
+        });
+        match written {
+            Ok(()) => {
+                *state = None;
+                true
+            }
+            Err(error) => {
+                tracing::error!(error = %crate::output::chain(&error), "the checkpoint cannot be saved");
+                false
+            }
+        }
+    }
+}
+
+async fn abandoned(abandon: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone: the product is being torn down.
+    let _ = abandon.wait_for(|flag| *flag).await;
+}
+
+/// Datagrams that have rows in a batch.
+fn datagrams(batch: &FlowBatch) -> u64 {
+    let positions: std::collections::HashSet<_> =
+        (0..batch.rows()).map(|row| batch.position(row)).collect();
+    positions.len() as u64
+}

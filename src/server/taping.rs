@@ -1,0 +1,97 @@
+//! The tape thread: puts every datagram on tape before anything looks at it.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+use flow::clock::{self, Stopwatch};
+use flow::{Datagram, TapePosition};
+use replay::{Pins, TapeWriter};
+
+use super::shared::Shared;
+
+/// How long the thread waits for datagrams from the wire before it looks at imports, the clock and the stop sign.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// How often old segments are looked for.
+const RETAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// Datagrams of an import, and where to say that they are on tape.
+pub(crate) struct ImportBatch {
+    pub(crate) datagrams: Vec<Datagram>,
+    pub(crate) answer: SyncSender<Put>,
+}
+
+/// What became of an import's batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Put {
+    /// Datagrams on tape, from the first on; fewer than were sent if the tape can't be written.
+    pub(crate) written: u64,
+    /// The end of the tape behind them.
+    pub(crate) end: TapePosition,
+}
+
+/// The thread's state.
+pub(crate) struct Taping {
+    pub(crate) writer: TapeWriter,
+    /// Batches from the sockets; when it is full the listeners count `queue_full`.
+    pub(crate) wire: Receiver<Vec<Datagram>>,
+    /// Batches from imports; when it is full the import waits.
+    pub(crate) imports: Receiver<ImportBatch>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Taping {
+    /// Runs until every listener is gone. Dropping the writer then closes the tape.
+    pub(crate) fn run(mut self) {
+        let mut retained = Stopwatch::start();
+        let mut import_ready = false;
+        loop {
+            let patience = if import_ready {
+                Duration::ZERO
+            } else {
+                PATIENCE
+            };
+            match self.wire.recv_timeout(patience) {
+                Ok(datagrams) => self.append(&datagrams),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            import_ready = match self.imports.try_recv() {
+                Ok(batch) => {
+                    self.append_import(&batch);
+                    true
+                }
+                Err(_) => false,
+            };
+            if retained.elapsed() >= RETAIN_EVERY {
+                self.retain();
+                retained = Stopwatch::start();
+            }
+        }
+    }
+
+    fn append(&mut self, datagrams: &[Datagram]) {
+        let appended = self.writer.append(datagrams, clock::now());
+        self.shared.note_appended(&appended);
+    }
+
+    fn append_import(&mut self, batch: &ImportBatch) {
+        let appended = self.writer.append(&batch.datagrams, clock::now());
+        let put = Put {
+            written: appended.written,
+            end: self.writer.end(),
+        };
+        // The import may have been given up; then nobody waits for the answer.
+        let _ = batch.answer.try_send(put);
+    }
+
+    fn retain(&mut self) {
+        let stored_up_to = self.shared.stored_up_to();
+        if let Err(error) = self
+            .writer
+            .retain(clock::now(), stored_up_to, &Pins::default())
+        {
+            self.shared.report_tape_error(&error);
+        }
+    }
+}
