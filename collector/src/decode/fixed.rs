@@ -1,8 +1,16 @@
 //! The versions without templates: v1, v5 and v7, each a plan of its own.
 
-use flow::Version;
+use flow::batch::Described;
+use flow::{DropKind, FlowBatch, Version};
 
+use super::exporter::Exporter;
 use super::plan::{Field, Plan};
+use super::problem::Problem;
+use super::records::Records;
+use super::rows;
+use super::sampling::SamplingContext;
+use super::sets::{Packet, Rules};
+use super::{Decoder, Fate};
 use crate::fields::{Element, FieldTable};
 
 /// Fields as id and length; 210 is padding.
@@ -95,6 +103,67 @@ pub(crate) fn count(claimed: u16, octets: usize, record_length: usize) -> usize 
     match usize::from(claimed) {
         0 => there,
         claimed => claimed.min(there),
+    }
+}
+
+impl Decoder {
+    /// v1, v5 and v7.
+    pub(super) fn records(&mut self, packet: Packet<'_>, out: &mut FlowBatch) -> Fate {
+        let Packet {
+            datagram, header, ..
+        } = packet;
+        let rules = Rules {
+            config: &self.config,
+            fields: &self.fields,
+        };
+        let (Some(plan), Some(exporter)) = (
+            self.fixed.get(header.version),
+            self.exporters.get_mut(&datagram.exporter()),
+        ) else {
+            return Fate::Dropped(DropKind::Unsupported);
+        };
+        let Exporter { streams, names, .. } = exporter;
+        let Some(stream) = streams.get_mut(&packet.key) else {
+            return Fate::Dropped(DropKind::Unsupported);
+        };
+        let claimed = header.count.unwrap_or(0);
+        let octets = datagram.payload.len() - header.size;
+        let count = count(claimed, octets, plan.shortest);
+        if usize::from(claimed) != octets / plan.shortest {
+            stream.problems.add(Problem::CountMismatch, 1);
+        }
+        if let Some(number) = header.sequence {
+            stream.sequence.advance(number, u32::try_from(count).ok());
+        }
+        let records = Records::fixed(&datagram.payload, header.size, plan.shortest, count);
+        let context = rows::Context {
+            datagram,
+            at: packet.at,
+            described: Described {
+                version: header.version.number(),
+                domain: header.domain,
+                template: 0,
+            },
+            clock: header.clock(datagram.received_at, None),
+            sampling: SamplingContext {
+                learned: &stream.sampling,
+                header: header.sampling,
+                configured: rules.configured(datagram),
+            },
+            text_octets_max: self.config.text_octets_max,
+        };
+        let from = out.rows();
+        let outcome = rows::append(plan, &records, context, out, &mut self.scratch.times);
+        names.fill(out, from);
+        stream.note(out, from, outcome);
+        self.books.records += count as u64;
+        let cut = usize::from(claimed).saturating_sub(count);
+        let cut = if cut * plan.shortest > octets { 0 } else { cut };
+        self.books.drop_records(DropKind::Malformed, cut as u64);
+        if count == 0 && (claimed > 0 || octets > 0) {
+            return Fate::Dropped(DropKind::Malformed);
+        }
+        Fate::Understood
     }
 }
 

@@ -3,8 +3,8 @@
 use flow::Version;
 use flow::clock::NANOS_PER_SECOND;
 
+use super::stamp::PacketClock;
 use super::template::{be16, be32};
-use super::times::PacketClock;
 
 /// What the header of an export packet says.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `header`, `sets`, `template` | the wire formats: packet headers, Sets, template records |
 //! | `plan`, `records`, `cell`, `rows` | a template compiled once, and its Sets turned into columns |
-//! | `times`, `sampling`, `totals`, `frame`, `options` | what needs more than a column |
+//! | `times`, `stamp`, `sampling`, `totals`, `frame`, `options` | what needs more than a column |
 //! | `exporter`, `sequence`, `names`, `health` | what is remembered of each exporter |
 //! | `waiting`, `state` | data before its template; what survives a restart |
 
@@ -28,6 +28,7 @@ mod rows;
 mod sampling;
 mod sequence;
 mod sets;
+mod stamp;
 mod state;
 mod template;
 mod times;
@@ -221,65 +222,6 @@ impl Decoder {
         for stream in exporter.streams.values() {
             self.unplaced.merge(&stream.problems);
         }
-    }
-
-    /// v1, v5 and v7.
-    fn records(&mut self, packet: Packet<'_>, out: &mut FlowBatch) -> Fate {
-        let Packet {
-            datagram, header, ..
-        } = packet;
-        let rules = Rules {
-            config: &self.config,
-            fields: &self.fields,
-        };
-        let (Some(plan), Some(exporter)) = (
-            self.fixed.get(header.version),
-            self.exporters.get_mut(&datagram.exporter()),
-        ) else {
-            return Fate::Dropped(DropKind::Unsupported);
-        };
-        let Exporter { streams, names, .. } = exporter;
-        let Some(stream) = streams.get_mut(&packet.key) else {
-            return Fate::Dropped(DropKind::Unsupported);
-        };
-        let claimed = header.count.unwrap_or(0);
-        let octets = datagram.payload.len() - header.size;
-        let count = fixed::count(claimed, octets, plan.shortest);
-        if usize::from(claimed) != octets / plan.shortest {
-            stream.problems.add(Problem::CountMismatch, 1);
-        }
-        if let Some(number) = header.sequence {
-            stream.sequence.advance(number, u32::try_from(count).ok());
-        }
-        let records = records::Records::fixed(&datagram.payload, header.size, plan.shortest, count);
-        let context = rows::Context {
-            datagram,
-            at: packet.at,
-            described: flow::batch::Described {
-                version: header.version.number(),
-                domain: header.domain,
-                template: 0,
-            },
-            clock: header.clock(datagram.received_at, None),
-            sampling: sampling::SamplingContext {
-                learned: &stream.sampling,
-                header: header.sampling,
-                configured: rules.configured(datagram),
-            },
-            text_octets_max: self.config.text_octets_max,
-        };
-        let from = out.rows();
-        let outcome = rows::append(plan, &records, context, out, &mut self.scratch.times);
-        names.fill(out, from);
-        stream.note(out, from, outcome);
-        self.books.records += count as u64;
-        let cut = usize::from(claimed).saturating_sub(count);
-        let cut = if cut * plan.shortest > octets { 0 } else { cut };
-        self.books.drop_records(DropKind::Malformed, cut as u64);
-        if count == 0 && (claimed > 0 || octets > 0) {
-            return Fate::Dropped(DropKind::Malformed);
-        }
-        Fate::Understood
     }
 
     /// v9 and IPFIX.

@@ -11,7 +11,8 @@ use super::frame;
 use super::plan::Plan;
 use super::records::{Place, Records};
 use super::sampling::SamplingContext;
-use super::times::{PacketClock, TimeScratch};
+use super::stamp::PacketClock;
+use super::times::TimeScratch;
 use crate::fields::{Say, Slot, TextUse};
 
 /// What holds for all records of a Set.

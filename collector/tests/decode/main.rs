@@ -5,6 +5,7 @@ mod captures;
 mod differential;
 mod faults;
 mod goldens;
+mod learned;
 mod support;
 mod telegraf;
 mod wire;
