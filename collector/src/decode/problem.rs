@@ -18,8 +18,8 @@ macro_rules! problems {
             }
 
             /// What it means, for people: the doc comment.
-            pub const fn help(self) -> &'static str {
-                match self { $(Self::$variant => concat!($($doc),+),)+ }
+            pub fn help(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim(),)+ }
             }
         }
     };
