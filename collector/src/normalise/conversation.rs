@@ -11,7 +11,12 @@
 //! record of both directions counts only if both are its own, free or given up, and then takes both: otherwise the
 //! direction that somebody else counts would be counted twice. The price: where one exporter reports both directions
 //! in a record and another, first, only one of them, the reverse direction is not counted until that one falls silent.
-//! The same holds for 5-tuples rewritten on the way (NAT): each side of it is a conversation of its own.
+//! 5-tuples rewritten on the way (NAT) are conversations of their own on either side, and so is a tunnel beside what is
+//! in it: a switch that counts the outer packets only counts the tenants' octets again, as another application.
+//!
+//! A point that samples and happens to report first is counted, by its estimate; had its sample missed the conversation,
+//! others would have been counted in full. So where a sampling exporter sees what exporters without sampling see too,
+//! long conversations (of which it reports a packet before they end) come out too high: at most twice in the mean.
 
 use flow::batch::ClientEvidence;
 

@@ -1,6 +1,15 @@
 //! What the normaliser reads of a row.
+//!
+//! A row that has addresses inside a tunnel (VXLAN at a virtual switch that looks into it) is about what is inside: the
+//! inner 5-tuple is its conversation. So the same traffic, seen in the tunnel here and plain there, is one conversation,
+//! is counted once, and has the application and the sites of its real ends. The outer source carries what the inner
+//! source sent, so "the source is the client" means the same of both pairs of addresses: a tunnel row's `client_addr` is
+//! the tunnel's end on the client's side, and the client itself is `inner_src_addr` where `src_is_client`, else
+//! `inner_dst_addr`.
 
-use flow::batch::FlowBatch;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use flow::batch::{Columns, FlowBatch};
 
 use super::registry::{ICMP, ICMP6, UNKNOWN};
 use super::table::mix;
@@ -41,13 +50,10 @@ impl Facts {
     #[inline]
     pub(super) fn read(batch: &FlowBatch, row: usize) -> Option<Self> {
         let columns = &batch.columns;
-        let (src, dst) = (columns.src_addr.get(row)?, columns.dst_addr.get(row)?);
-        if src.is_unspecified() && dst.is_unspecified() {
-            return None;
-        }
-        let protocol = columns.protocol.get(row).unwrap_or(UNKNOWN);
-        let mut src_port = columns.src_port.get(row).unwrap_or(0);
-        let mut dst_port = columns.dst_port.get(row).unwrap_or(0);
+        let ends = Ends::inside(columns, row).or_else(|| Ends::outside(columns, row))?;
+        let protocol = ends.protocol.unwrap_or(UNKNOWN);
+        let mut src_port = ends.src_port.unwrap_or(0);
+        let mut dst_port = ends.dst_port.unwrap_or(0);
         let mut icmp = None;
         if protocol == ICMP || protocol == ICMP6 {
             icmp = columns.icmp_type_code.get(row).or(Some(dst_port));
@@ -63,8 +69,8 @@ impl Facts {
             reverse_packets,
         ];
         Some(Self {
-            src: src.to_bits(),
-            dst: dst.to_bits(),
+            src: ends.src.to_bits(),
+            dst: ends.dst.to_bits(),
             src_port,
             dst_port,
             protocol,
@@ -91,6 +97,54 @@ impl Facts {
         self.reverse_packets.unwrap_or(0) > 0 || self.reverse_octets.unwrap_or(0) > 0
     }
 }
+
+/// A 5-tuple as the record has it.
+struct Ends {
+    src: Ipv6Addr,
+    dst: Ipv6Addr,
+    src_port: Option<u16>,
+    dst_port: Option<u16>,
+    protocol: Option<u8>,
+}
+
+impl Ends {
+    /// What is inside the tunnel, if the record has both addresses of it.
+    #[inline]
+    fn inside(columns: &Columns, row: usize) -> Option<Self> {
+        let src = columns.inner_src_addr.get(row)?;
+        let dst = columns.inner_dst_addr.get(row)?;
+        known(src, dst).then(|| Self {
+            src,
+            dst,
+            src_port: columns.inner_src_port.get(row),
+            dst_port: columns.inner_dst_port.get(row),
+            protocol: columns.inner_protocol.get(row),
+        })
+    }
+
+    /// The record's own.
+    #[inline]
+    fn outside(columns: &Columns, row: usize) -> Option<Self> {
+        let (src, dst) = (columns.src_addr.get(row)?, columns.dst_addr.get(row)?);
+        known(src, dst).then(|| Self {
+            src,
+            dst,
+            src_port: columns.src_port.get(row),
+            dst_port: columns.dst_port.get(row),
+            protocol: columns.protocol.get(row),
+        })
+    }
+}
+
+/// Whether either is an address: templates that fit everything send zeros for what does not apply.
+#[inline]
+fn known(src: Ipv6Addr, dst: Ipv6Addr) -> bool {
+    let zero = |address: Ipv6Addr| address.is_unspecified() || address == ZERO_V4;
+    !(zero(src) && zero(dst))
+}
+
+/// 0.0.0.0 as the columns hold it.
+const ZERO_V4: Ipv6Addr = Ipv4Addr::UNSPECIFIED.to_ipv6_mapped();
 
 /// Who observed a row: exporter, observation domain and flow direction, as a number that is never 0.
 ///

@@ -12,6 +12,7 @@
 //! | is this observation counted | `conversation` |
 //! | what is the application | `application`: `rules`, `learned`, `registry` (`services`) |
 //! | which site, which name has the exporter | `place` |
+//! | what of a row in a tunnel counts: the outside or the inside | `facts` |
 
 mod application;
 mod client;

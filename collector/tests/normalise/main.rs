@@ -6,4 +6,6 @@ mod accounting;
 mod application;
 mod bounds;
 mod client;
+mod enterprise;
 mod rows;
+mod tunnel;

@@ -38,6 +38,8 @@ pub(crate) struct Row {
     pub(crate) direction: Option<u8>,
     pub(crate) icmp: Option<u16>,
     pub(crate) said: Option<&'static str>,
+    /// Source, destination and protocol inside a tunnel.
+    pub(crate) inner: Option<(SocketAddr, SocketAddr, u8)>,
 }
 
 impl Row {
@@ -58,6 +60,7 @@ impl Row {
             direction: None,
             icmp: None,
             said: None,
+            inner: None,
         }
     }
 
@@ -65,6 +68,7 @@ impl Row {
         Self {
             src: self.dst,
             dst: self.src,
+            inner: self.inner.map(|(src, dst, protocol)| (dst, src, protocol)),
             ..self.clone()
         }
     }
@@ -104,6 +108,15 @@ impl Row {
             biflow_direction: self.biflow_direction,
             direction: self.direction,
             icmp_type_code: self.icmp,
+        }
+        if let Some((src, dst, protocol)) = self.inner {
+            set! {
+                inner_src_addr: Some(flow::address::widen(src.ip())),
+                inner_dst_addr: Some(flow::address::widen(dst.ip())),
+                inner_src_port: Some(src.port()),
+                inner_dst_port: Some(dst.port()),
+                inner_protocol: Some(protocol),
+            }
         }
         if let Some(said) = self.said {
             batch.enrichment.exporter_application.set_text(row, said);
