@@ -39,6 +39,7 @@ fn serve(paths: &[String]) -> Result<(), Failure> {
         return Err("engine DATA_DIR SOCKET".into());
     };
     let mut config = ServeConfig::new(engine::locate()?, data_dir.into(), socket.into());
+    // A million rows in one statement, as `fill` makes them, take more than the product's batches do.
     config.memory_max_octets = 4 << 30;
     Ok(engine::serve(config)?)
 }

@@ -133,5 +133,8 @@ ORDER BY (toStartOfInterval(received_at, INTERVAL 5 MINUTE, 'UTC'), application,
 -- By time of storing: an import of a capture of last year is kept as long as what came today.
 TTL stored_at + toIntervalDay({flows_days})
 SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = 1,
+    -- A wide part has a file and buffers for each of some hundred columns and their NULLs: for one insert that is most of
+    -- its cost. What merges make of inserts is wide.
+    min_bytes_for_wide_part = 134217728,
     -- How many inserts are remembered by their token. Only the last can be repeated, after a crash.
     non_replicated_deduplication_window = 1000;
