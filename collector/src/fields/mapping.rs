@@ -19,7 +19,8 @@ pub struct FieldMapping {
     /// How to read the octets.
     #[serde(rename = "type")]
     pub kind: MappedType,
-    /// A column to fill instead of the extras, by its name in the JSON: `octets`, `in_vrf` …
+    /// A column to fill instead of the extras, by its name in the store: `octets`, `in_vrf` … None that the decoder derives
+    /// from several fields: times, kinds, sampling.
     pub column: Option<String>,
 }
 
@@ -66,6 +67,11 @@ impl FieldMapping {
         };
         let slot = Slot::from_name(column)
             .ok_or_else(|| self.wrong(format!("there is no column '{column}'")))?;
+        if slot.is_derived() {
+            return Err(self.wrong(format!(
+                "the decoder derives the column '{column}' itself, no single field can fill it"
+            )));
+        }
         let fits = match self.kind {
             MappedType::Address => slot.is_address(),
             MappedType::Unsigned | MappedType::Mac => !slot.is_address(),
@@ -118,6 +124,22 @@ mod tests {
         );
         assert!(table("id = 7\nname = \"x\"\ntype = \"text\"").is_err());
         assert!(table("id = 7\nname = \"x\"\ntype = \"string\"\ncolumn = \"nope\"").is_err());
+        for column in [
+            "start",
+            "reverse_end",
+            "time_quality",
+            "counter_kind",
+            "sampling_interval",
+        ] {
+            let field = format!("id = 7\nname = \"x\"\ntype = \"unsigned\"\ncolumn = \"{column}\"");
+            assert_eq!(
+                table(&field).unwrap_err().to_string(),
+                format!(
+                    "field mapping: element 0/7 ('x'): the decoder derives the column '{column}' itself, no single field \
+                     can fill it"
+                )
+            );
+        }
         assert!(table("id = 70000\nname = \"x\"\ntype = \"string\"").is_err());
     }
 }

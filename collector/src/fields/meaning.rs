@@ -35,6 +35,27 @@ macro_rules! slots {
 
 flow::for_each_column!(slots);
 
+impl Slot {
+    /// Whether the decoder works the column out of several fields or of the packet header, so that no single field may fill
+    /// it.
+    pub(crate) fn is_derived(self) -> bool {
+        matches!(
+            self,
+            Self::start
+                | Self::end
+                | Self::reverse_start
+                | Self::reverse_end
+                | Self::start_uptime_ms
+                | Self::end_uptime_ms
+                | Self::time_kind
+                | Self::time_quality
+                | Self::counter_kind
+                | Self::sampling_interval
+                | Self::sampling_source
+        )
+    }
+}
+
 /// How the octets of a cell become the column's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {

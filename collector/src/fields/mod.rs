@@ -112,8 +112,8 @@ impl FieldTable {
     ///
     /// # Errors
     ///
-    /// If the text is not TOML of that form, or an entry names a column that does not exist or a type that does not fit
-    /// it; the caller refuses to start, or keeps the old table on a reload.
+    /// If the text is not TOML of that form, or an entry names a column that does not exist, that the decoder derives itself, or that the
+    /// type does not fit; the caller refuses to start, or keeps the old table on a reload.
     pub fn with_mapping(toml: &str) -> Result<Self, crate::error::Error> {
         let mut table = Self::builtin();
         for field in mapping::read(toml)? {
