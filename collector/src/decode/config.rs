@@ -1,11 +1,8 @@
 //! The decoder's limits.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-
 use serde::{Deserialize, Serialize};
 
-/// Limits, each a promise about memory, and what the operator knows of sampling.
+/// Limits, each a promise about memory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DecodeConfig {
@@ -33,8 +30,6 @@ pub struct DecodeConfig {
     pub totals_max: usize,
     /// How often senders behind one address must contradict each other before they are told apart by port.
     pub port_scope_after: u32,
-    /// Sampling intervals of exporters that do not say, by address.
-    pub sampling: BTreeMap<IpAddr, u32>,
 }
 
 impl Default for DecodeConfig {
@@ -51,7 +46,6 @@ impl Default for DecodeConfig {
             names_max: 16_384,
             totals_max: 65_536,
             port_scope_after: 3,
-            sampling: BTreeMap::new(),
         }
     }
 }

@@ -72,9 +72,7 @@ impl Stream {
 
     /// Keeps the count of unknown fields of a template that goes.
     pub(crate) fn retire(&mut self, template: &Template) {
-        for element in &template.plan.unknown {
-            *self.stats.unknown.entry(*element).or_default() += template.records;
-        }
+        self.stats.retire(&template.plan.unknown, template.records);
     }
 }
 
@@ -265,7 +263,7 @@ fn summaries(key: StreamKey, stream: &Stream, table: &FieldTable) -> Vec<Templat
 }
 
 fn unknown_fields(stream: &Stream) -> BTreeMap<String, u64> {
-    let mut unknown = stream.stats.unknown.clone();
+    let mut unknown = stream.stats.unknown();
     for template in stream.templates.values() {
         for element in &template.plan.unknown {
             *unknown.entry(*element).or_default() += template.records;

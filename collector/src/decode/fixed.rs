@@ -1,6 +1,6 @@
 //! The versions without templates: v1, v5 and v7, each a plan of its own.
 
-use flow::batch::Described;
+use flow::batch::{Columns, Described};
 use flow::{DropKind, FlowBatch, Version};
 
 use super::exporter::Exporter;
@@ -9,7 +9,7 @@ use super::problem::Problem;
 use super::records::Records;
 use super::rows;
 use super::sampling::SamplingContext;
-use super::sets::{Packet, Rules};
+use super::sets::Packet;
 use super::{Decoder, Fate};
 use crate::fields::{Element, FieldTable};
 
@@ -106,16 +106,23 @@ pub(crate) fn count(claimed: u16, octets: usize, record_length: usize) -> usize 
     }
 }
 
+/// These versions have no field for ICMP: exporters put `type << 8 | code` into the destination port, which stays as sent.
+fn fill_icmp(columns: &mut Columns, from: usize) {
+    const ICMP: u8 = 1;
+    let protocols = columns.protocol.values().iter().enumerate().skip(from);
+    for (row, _) in protocols.filter(|(_, protocol)| **protocol == ICMP) {
+        if let Some(both) = columns.dst_port.get(row) {
+            columns.icmp_type_code.set(row, both);
+        }
+    }
+}
+
 impl Decoder {
     /// v1, v5 and v7.
     pub(super) fn records(&mut self, packet: Packet<'_>, out: &mut FlowBatch) -> Fate {
         let Packet {
             datagram, header, ..
         } = packet;
-        let rules = Rules {
-            config: &self.config,
-            fields: &self.fields,
-        };
         let (Some(plan), Some(exporter)) = (
             self.fixed.get(header.version),
             self.exporters.get_mut(&datagram.exporter()),
@@ -148,12 +155,12 @@ impl Decoder {
             sampling: SamplingContext {
                 learned: &stream.sampling,
                 header: header.sampling,
-                configured: rules.configured(datagram),
             },
             text_octets_max: self.config.text_octets_max,
         };
         let from = out.rows();
         let outcome = rows::append(plan, &records, context, out, &mut self.scratch.times);
+        fill_icmp(&mut out.columns, from);
         names.fill(out, from);
         stream.note(out, from, outcome);
         self.books.records += count as u64;

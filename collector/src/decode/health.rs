@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use flow::Timestamp;
 use flow::batch::{Columns, TimeKind};
-use flow::clock::NANOS_PER_SECOND;
 use rustc_hash::FxHasher;
 
+use super::timeout::ActiveTimeout;
 use crate::fields::Element;
 
 /// Rows that are looked at one by one before it becomes a sample.
@@ -17,16 +17,12 @@ const ROWS_ALL: u64 = 20_000;
 const ROWS_OF_SET: usize = 4;
 /// Clock offsets of which the median is told.
 const OFFSETS_MAX: usize = 64;
-/// Different flow lengths that are counted.
-const LENGTHS_MAX: usize = 256;
-/// Shorter flows say nothing about the active timeout.
-const LENGTH_MIN_S: i64 = 5;
 /// Conversations that are watched at a time.
 const SLOTS: usize = 512;
 /// Different sampling intervals that are listed.
 const INTERVALS_MAX: usize = 32;
-/// Flow ended because it was active for too long (IE 136).
-const ACTIVE_TIMEOUT: u8 = 2;
+/// Different unknown fields that are counted.
+const UNKNOWN_MAX: usize = 1_024;
 const TCP: u8 = 6;
 
 /// What was seen of one exporter, version and domain.
@@ -35,14 +31,14 @@ pub(crate) struct Stats {
     pub(crate) datagrams: u64,
     pub(crate) records: u64,
     pub(crate) options_records: u64,
-    /// Records of fields that nobody knows, of templates that are gone.
-    pub(crate) unknown: BTreeMap<Element, u64>,
+    /// See [`Stats::unknown`].
+    unknown: BTreeMap<Element, u64>,
     pub(crate) first_seen: Timestamp,
     pub(crate) last_seen: Timestamp,
     time_kinds: u16,
     offsets_ms: VecDeque<i64>,
     intervals: BTreeSet<u32>,
-    lengths: BTreeMap<u32, u32>,
+    active_timeout: ActiveTimeout,
     conversations: Conversations,
     rows: u64,
 }
@@ -64,35 +60,38 @@ impl Stats {
         }
     }
 
+    /// A template that `records` records had goes, of which nobody knows these elements.
+    pub(crate) fn retire(&mut self, unknown: &[Element], records: u64) {
+        for element in unknown {
+            if self.unknown.len() < UNKNOWN_MAX || self.unknown.contains_key(element) {
+                *self.unknown.entry(*element).or_default() += records;
+            }
+        }
+    }
+
+    /// Records of unknown fields, of templates that are gone.
+    pub(crate) fn unknown(&self) -> BTreeMap<Element, u64> {
+        self.unknown.clone()
+    }
+
     /// Rows of one Set were decoded.
     pub(crate) fn rows(&mut self, columns: &Columns, rows: Range<usize>, time_kinds: u16) {
         self.time_kinds |= time_kinds;
         let all = self.rows < ROWS_ALL;
         self.rows += rows.len() as u64;
-        self.conversations.look(columns, rows.clone(), all);
+        for row in rows.clone() {
+            if all || in_sample(columns, row) {
+                self.active_timeout.look(columns, row);
+                self.conversations.look(columns, row);
+            }
+        }
         let looked_at = if all { rows.len() } else { ROWS_OF_SET };
         for row in rows.take(looked_at) {
-            self.length(columns, row);
             if let Some(interval) = columns.sampling_interval.get(row)
                 && self.intervals.len() < INTERVALS_MAX
             {
                 self.intervals.insert(interval);
             }
-        }
-    }
-
-    fn length(&mut self, columns: &Columns, row: usize) {
-        let reason = columns.end_reason.get(row);
-        let (Some(start), Some(end)) = (columns.start.get(row), columns.end.get(row)) else {
-            return;
-        };
-        let seconds = (end.saturating_sub(start) + NANOS_PER_SECOND / 2) / NANOS_PER_SECOND;
-        if reason.is_some_and(|reason| reason != ACTIVE_TIMEOUT) || seconds < LENGTH_MIN_S {
-            return;
-        }
-        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
-        if self.lengths.len() < LENGTHS_MAX || self.lengths.contains_key(&seconds) {
-            *self.lengths.entry(seconds).or_default() += 1;
         }
     }
 
@@ -117,20 +116,22 @@ impl Stats {
         self.intervals.iter().copied()
     }
 
-    /// The most frequent length, if it stands out: at least 8 flows and a tenth of all that count.
+    /// See [`ActiveTimeout::seconds`].
     pub(crate) fn active_timeout_s(&self) -> Option<u32> {
-        let all: u32 = self.lengths.values().sum();
-        let (seconds, times) = self
-            .lengths
-            .iter()
-            .max_by_key(|(seconds, times)| (**times, **seconds))?;
-        (*times >= 8 && times.saturating_mul(10) >= all).then_some(*seconds)
+        self.active_timeout.seconds()
     }
 
     /// Share of TCP conversations of which both directions were seen.
     pub(crate) fn both_directions_share(&self) -> Option<f64> {
         self.conversations.share()
     }
+}
+
+/// Whether the row's conversation is one of the 32nd part that is looked at for ever: the same choice for both directions.
+#[inline]
+fn in_sample(columns: &Columns, row: usize) -> bool {
+    let ports = (columns.src_port.get(row), columns.dst_port.get(row));
+    matches!(ports, (Some(source), Some(destination)) if (source ^ destination) & 0x1f == 0)
 }
 
 /// A sample of TCP conversations: which directions of each were reported. A slot holds the hash of a conversation and a
@@ -143,30 +144,23 @@ struct Conversations {
 }
 
 impl Conversations {
-    fn look(&mut self, columns: &Columns, rows: Range<usize>, all: bool) {
-        for row in rows {
-            let (Some(source), Some(destination)) =
-                (columns.src_port.get(row), columns.dst_port.get(row))
-            else {
-                continue;
-            };
-            // The same choice for both directions.
-            if !all && (source ^ destination) & 0x1f != 0 {
-                continue;
-            }
-            if columns.protocol.get(row) != Some(TCP) {
-                continue;
-            }
-            let (Some(from), Some(to)) = (columns.src_addr.get(row), columns.dst_addr.get(row))
-            else {
-                continue;
-            };
-            let both = columns
-                .reverse_packets
-                .get(row)
-                .is_some_and(|packets| packets > 0);
-            self.seen((from, source), (to, destination), both);
+    fn look(&mut self, columns: &Columns, row: usize) {
+        if columns.protocol.get(row) != Some(TCP) {
+            return;
         }
+        let (Some(source), Some(destination)) =
+            (columns.src_port.get(row), columns.dst_port.get(row))
+        else {
+            return;
+        };
+        let (Some(from), Some(to)) = (columns.src_addr.get(row), columns.dst_addr.get(row)) else {
+            return;
+        };
+        let both = columns
+            .reverse_packets
+            .get(row)
+            .is_some_and(|packets| packets > 0);
+        self.seen((from, source), (to, destination), both);
     }
 
     fn seen<E: Ord + Hash>(&mut self, from: E, to: E, both: bool) {
@@ -218,23 +212,6 @@ mod tests {
         }
         let share = conversations.share().unwrap();
         assert!((0.4..=0.6).contains(&share), "{share}");
-    }
-
-    #[test]
-    fn the_timeout_is_the_length_that_most_long_flows_have() {
-        let mut stats = Stats::default();
-        let mut columns = Columns::default();
-        for row in 0..20 {
-            columns.start.set(row, 0);
-            let length = if row < 12 {
-                60
-            } else {
-                7 + i64::try_from(row).unwrap()
-            };
-            columns.end.set(row, length * NANOS_PER_SECOND);
-        }
-        stats.rows(&columns, 0..20, 0);
-        assert_eq!(stats.active_timeout_s(), Some(60));
     }
 
     #[test]

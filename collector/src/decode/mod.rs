@@ -8,22 +8,26 @@
 //! | `header`, `sets`, `template` | the wire formats: packet headers, Sets, template records |
 //! | `plan`, `records`, `cell`, `rows` | a template compiled once, and its Sets turned into columns |
 //! | `times`, `stamp`, `sampling`, `totals`, `frame`, `options` | what needs more than a column |
-//! | `exporter`, `sequence`, `names`, `health` | what is remembered of each exporter |
-//! | `waiting`, `state` | data before its template; what survives a restart |
+//! | `roster`, `exporter`, `sequence`, `names`, `health`, `timeout` | who exports, and what is remembered of each |
+//! | `ended` | what is still told of an import's exporters when it has ended |
+//! | `waiting`, `late`, `state` | data before its template; what survives a restart |
 
 mod books;
 pub(crate) mod cell;
 mod config;
+mod ended;
 mod exporter;
 mod fixed;
 mod frame;
 mod header;
 mod health;
+mod late;
 mod names;
 mod options;
 mod plan;
 mod problem;
 mod records;
+mod roster;
 mod rows;
 mod sampling;
 mod sequence;
@@ -31,20 +35,21 @@ mod sets;
 mod stamp;
 mod state;
 mod template;
+mod timeout;
 mod times;
 mod totals;
 mod waiting;
 
-use flow::health::ExporterHealth;
-use flow::{Datagram, DropKind, ExporterId, Feed, FlowBatch, TapePosition, Timestamp, Version};
+use flow::{Datagram, DropKind, ExporterId, FlowBatch, TapePosition, Timestamp, Version};
 use rustc_hash::FxHashMap;
 
 use crate::fields::FieldTable;
+use ended::Ended;
 use exporter::{Exporter, StreamKey};
 use header::Header;
 use sequence::Arrival;
 use sets::{Gave, Packet, Rules, Scratch};
-use waiting::{Waiter, Waiting};
+use waiting::Waiting;
 
 pub use books::Books;
 pub use config::DecodeConfig;
@@ -60,6 +65,8 @@ pub struct Decoder {
     /// At most `exporters_max`. When full, one that was silent for `exporter_silence_s` goes, else the newcomer is refused
     /// and [`Problem::ExporterRefused`] grows.
     exporters: FxHashMap<ExporterId, Exporter>,
+    /// Exporters of imports that ended.
+    ended: Ended,
     waiting: Waiting,
     books: Books,
     /// Problems of no exporter, and of those that are gone.
@@ -89,6 +96,7 @@ impl Decoder {
             config,
             fields,
             exporters: FxHashMap::default(),
+            ended: Ended::default(),
             waiting: Waiting::default(),
             books: Books::default(),
             unplaced: Problems::default(),
@@ -185,45 +193,6 @@ impl Decoder {
         }
     }
 
-    /// Makes sure that the exporter has a place in the table.
-    fn admit(&mut self, datagram: &Datagram) -> bool {
-        const SEARCH_EVERY_S: i64 = 60;
-        let id = datagram.exporter();
-        if self.exporters.contains_key(&id) {
-            return true;
-        }
-        if self.exporters.len() >= self.config.exporters_max {
-            let now = datagram.received_at.seconds();
-            if now - self.searched_at.seconds() < SEARCH_EVERY_S {
-                return false;
-            }
-            self.searched_at = datagram.received_at;
-            let silence = i64::from(self.config.exporter_silence_s);
-            let silent = self
-                .exporters
-                .iter()
-                .map(|(id, exporter)| (exporter.last_seen, *id))
-                .min()
-                .filter(|(seen, _)| now - seen.seconds() > silence);
-            match silent {
-                Some((_, silent)) => self.remove(silent),
-                None => return false,
-            }
-        }
-        self.exporters.insert(id, Exporter::default());
-        true
-    }
-
-    fn remove(&mut self, id: ExporterId) {
-        let Some(exporter) = self.exporters.remove(&id) else {
-            return;
-        };
-        self.version += 1;
-        for stream in exporter.streams.values() {
-            self.unplaced.merge(&stream.problems);
-        }
-    }
-
     /// v9 and IPFIX.
     ///
     /// An IPFIX message whose Set headers do not add up is left out as a whole ([RFC 7011 §9.1]); a v9 packet keeps the
@@ -271,168 +240,9 @@ impl Decoder {
         self.version += u64::from(gave.news);
     }
 
-    /// Puts Sets without a template to wait, and says what became of the datagram.
-    fn settle(&mut self, packet: Packet<'_>, gave: &Gave) -> Fate {
-        if !gave.waiting.is_empty() {
-            let waiter = Waiter {
-                datagram: packet.datagram.clone(),
-                position: packet.at,
-                stream: packet.key,
-                sets: gave.waiting.clone(),
-                gave: gave.anything(),
-            };
-            if self.waiting.add(waiter, &self.config) {
-                self.version += 1;
-                return Fate::Waiting;
-            }
-            if let Some(exporter) = self.exporters.get_mut(&packet.datagram.exporter()) {
-                let stream = exporter.stream(packet.key, &self.config);
-                stream.problems.add(Problem::WaitingFull, 1);
-            }
-            if !gave.anything() {
-                return Fate::Dropped(DropKind::NoTemplate);
-            }
-        }
-        if gave.broken && !gave.anything() {
-            return Fate::Dropped(DropKind::Malformed);
-        }
-        Fate::Understood
-    }
-
-    /// Decodes what waited for these templates, and keeps the exporter's quota.
-    fn templates_came(
-        &mut self,
-        id: ExporterId,
-        stream: StreamKey,
-        learned: &[u16],
-        out: &mut FlowBatch,
-    ) {
-        for template in learned {
-            for (waiter, last) in self.waiting.take(id, stream, *template) {
-                self.version += 1;
-                self.belated(&waiter, out);
-                if last {
-                    self.books.waiting -= 1;
-                    self.books.understood += 1;
-                }
-            }
-        }
-        if let Some(exporter) = self.exporters.get_mut(&id) {
-            self.version += u64::from(exporter.keep_quota(&self.config));
-        }
-    }
-
-    /// Decodes Sets that have waited.
-    fn belated(&mut self, waiter: &Waiter, out: &mut FlowBatch) {
-        let datagram = &waiter.datagram;
-        let (Some(header), Some(exporter)) = (
-            Header::read(waiter.stream.version, &datagram.payload),
-            self.exporters.get_mut(&datagram.exporter()),
-        ) else {
-            return;
-        };
-        let packet = Packet {
-            datagram,
-            at: waiter.position,
-            header,
-            key: waiter.stream,
-            tick: self.tick,
-        };
-        let rules = Rules {
-            config: &self.config,
-            fields: &self.fields,
-        };
-        let mut gave = Gave::default();
-        for set in &waiter.sets {
-            let start = usize::from(set.offset);
-            let Some(octets) = datagram.payload.get(start + 2..start + 4) else {
-                continue;
-            };
-            let end = start + usize::from(template::be16(octets, 0));
-            if end > datagram.payload.len() || end < start + 4 {
-                continue;
-            }
-            let set = (set.template, start, end);
-            sets::data(
-                rules,
-                exporter,
-                packet,
-                set,
-                out,
-                &mut self.scratch,
-                &mut gave,
-            );
-        }
-        self.note(&gave);
-    }
-
-    fn expire(&mut self, feed: Feed, now: Timestamp) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        while let Some(waiter) = self.waiting.expire(feed, now, &self.config) {
-            self.give_up(&waiter);
-        }
-    }
-
-    fn give_up(&mut self, waiter: &Waiter) {
-        self.version += 1;
-        self.books.waiting -= 1;
-        if waiter.gave {
-            self.books.understood += 1;
-        } else {
-            self.books.drop(DropKind::NoTemplate);
-        }
-        let sets = waiter.sets.len() as u64;
-        match self.exporters.get_mut(&waiter.datagram.exporter()) {
-            Some(exporter) => exporter
-                .stream(waiter.stream, &self.config)
-                .problems
-                .add(Problem::WaitingExpired, sets),
-            None => self.unplaced.add(Problem::WaitingExpired, sets),
-        }
-    }
-
-    /// Ends an import: nothing more comes of it, so what waits for a template is given up and its exporters are forgotten.
-    pub fn end_feed(&mut self, feed: Feed) {
-        while let Some(waiter) = self.waiting.end(feed) {
-            self.give_up(&waiter);
-        }
-        let gone: Vec<_> = self
-            .exporters
-            .keys()
-            .filter(|id| id.feed == feed)
-            .copied()
-            .collect();
-        for id in gone {
-            self.remove(id);
-        }
-    }
-
     /// What became of the datagrams so far.
     pub fn books(&self) -> &Books {
         &self.books
-    }
-
-    /// Every problem that was met, all exporters together.
-    pub fn problems(&self) -> Problems {
-        let mut problems = self.unplaced.clone();
-        for exporter in self.exporters.values() {
-            for stream in exporter.streams.values() {
-                problems.merge(&stream.problems);
-            }
-        }
-        problems
-    }
-
-    /// What is known of each exporter and domain, in the order of feed and address.
-    pub fn exporters(&self) -> Vec<ExporterHealth> {
-        let mut ids: Vec<_> = self.exporters.keys().copied().collect();
-        ids.sort_unstable();
-        ids.iter()
-            .filter_map(|id| Some((*id, self.exporters.get(id)?)))
-            .flat_map(|(id, exporter)| exporter.health(id, &self.fields, &self.waiting))
-            .collect()
     }
 
     /// Changes when templates, sampling, names or what waits did: when [`Decoder::state`] should be kept anew.

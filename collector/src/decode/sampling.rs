@@ -1,4 +1,4 @@
-//! How many packets one stands for: from the record, its sampler's options, the domain's, the header or the configuration.
+//! How many packets one stands for: from the record, its sampler's options, the domain's or the header.
 
 use std::collections::BTreeMap;
 
@@ -47,8 +47,6 @@ pub(crate) struct SamplingContext<'a> {
     pub(crate) learned: &'a DomainSampling,
     /// The v5 header's.
     pub(crate) header: Option<u32>,
-    /// The operator's.
-    pub(crate) configured: Option<u32>,
 }
 
 impl SamplingContext<'_> {
@@ -56,7 +54,6 @@ impl SamplingContext<'_> {
     fn general(&self) -> Option<(u32, SamplingSource)> {
         let domain = self.learned.domain.map(|n| (n, SamplingSource::Domain));
         let header = self.header.map(|n| (n, SamplingSource::Header));
-        let configured = self.configured.map(|n| (n, SamplingSource::Configured));
         // A domain with one sampler, and records that do not name it: it is meant.
         let only = match self.learned.samplers.iter().next() {
             Some((_, interval)) if self.learned.samplers.len() == 1 => {
@@ -64,7 +61,7 @@ impl SamplingContext<'_> {
             }
             _ => None,
         };
-        domain.or(only).or(header).or(configured)
+        domain.or(only).or(header)
     }
 }
 
@@ -175,8 +172,7 @@ mod tests {
         assert!(!learned.learn(Some(1), 30_000));
         let context = SamplingContext {
             learned: &learned,
-            header: None,
-            configured: Some(5),
+            header: Some(5),
         };
         assert_eq!(context.general(), Some((30_000, SamplingSource::Domain)));
     }

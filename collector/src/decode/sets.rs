@@ -41,16 +41,6 @@ pub(crate) struct Rules<'a> {
     pub(crate) fields: &'a FieldTable,
 }
 
-impl Rules<'_> {
-    pub(crate) fn configured(&self, datagram: &Datagram) -> Option<u32> {
-        if self.config.sampling.is_empty() {
-            return None;
-        }
-        let address = datagram.source.ip().to_canonical();
-        self.config.sampling.get(&address).copied()
-    }
-}
-
 /// What a packet's Sets gave.
 #[derive(Debug, Default)]
 pub(crate) struct Gave {
@@ -423,7 +413,6 @@ fn flows(
         sampling: SamplingContext {
             learned: &stream.sampling,
             header: None,
-            configured: rules.configured(packet.datagram),
         },
         text_octets_max: rules.config.text_octets_max,
     };

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use flow::{Datagram, ExporterId, Feed, TapePosition, Timestamp};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -58,7 +59,7 @@ impl Waiting {
     }
 
     /// Takes a datagram in; `false` if there is no room.
-    pub(crate) fn add(&mut self, waiter: Waiter, config: &DecodeConfig) -> bool {
+    pub(crate) fn add(&mut self, mut waiter: Waiter, config: &DecodeConfig) -> bool {
         let exporter = waiter.datagram.exporter();
         let octets = waiter.datagram.payload.len();
         let own = self.octets_of.get(&exporter).copied().unwrap_or(0);
@@ -67,6 +68,8 @@ impl Waiting {
         {
             return false;
         }
+        // As it came the payload is a slice of a large piece of tape, which would be kept with it.
+        waiter.datagram.payload = Bytes::copy_from_slice(&waiter.datagram.payload);
         self.octets += octets;
         self.octets_of.insert(exporter, own + octets);
         let ticket = (waiter.datagram.feed, self.next);

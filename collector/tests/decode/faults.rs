@@ -1,27 +1,11 @@
 //! Bad input: nothing panics, nothing is lost silently, nobody else suffers. One test per case.
 
-use collector::decode::{DecodeConfig, Decoder, Problem};
-use collector::fields::FieldTable;
-use flow::{Datagram, DropKind, FlowBatch, Timestamp};
+use collector::decode::Problem;
+use flow::DropKind;
+use flow::FlowBatch;
 
-use crate::support::{decode, position, sum};
+use crate::support::{decode, later, met, position, run, sum};
 use crate::wire::{EXPORT_S, FIELDS, datagram, from, ipfix, record, set, template, v5, v9};
-
-/// Decodes packets of one sender in their order.
-pub(crate) fn run(payloads: Vec<Vec<u8>>) -> (Decoder, FlowBatch) {
-    let datagrams: Vec<_> = payloads.into_iter().map(datagram).collect();
-    decode(&datagrams)
-}
-
-/// How often a problem was met.
-pub(crate) fn met(decoder: &Decoder, problem: Problem) -> u64 {
-    decoder.problems().get(problem)
-}
-
-fn later(mut datagram: Datagram, seconds: i64) -> Datagram {
-    datagram.received_at = Timestamp::from_seconds(i64::from(EXPORT_S) + 1 + seconds);
-    datagram
-}
 
 #[test]
 fn data_before_its_template_is_decoded_when_it_comes_with_its_own_time() {
@@ -57,27 +41,6 @@ fn a_template_that_never_comes_is_a_counted_drop() {
     assert_eq!(batch.rows(), 0);
     assert_eq!(decoder.books().dropped[&DropKind::NoTemplate], 1);
     assert_eq!(met(&decoder, Problem::WaitingExpired), 1);
-}
-
-#[test]
-fn waiting_is_bounded_and_one_exporter_may_use_a_quarter() {
-    let config = DecodeConfig {
-        waiting_octets_max: 4_000,
-        ..DecodeConfig::default()
-    };
-    let mut decoder = Decoder::new(config, FieldTable::builtin());
-    let mut batch = FlowBatch::default();
-    for index in 0..100 {
-        let payload = v9(index, 1, &[set(256, &record(1, index))]);
-        decoder.decode(&datagram(payload), position(index as usize), &mut batch);
-    }
-    // 41 octets each; 24 of them are below a thousand.
-    assert_eq!(decoder.books().waiting, 24);
-    assert_eq!(decoder.books().dropped[&DropKind::NoTemplate], 76);
-    let other = from("192.0.2.2:1", v9(0, 1, &[set(256, &record(1, 0))]));
-    decoder.decode(&other, position(100), &mut batch);
-    assert_eq!(decoder.books().waiting, 25, "others still may wait");
-    assert!(decoder.books().balance());
 }
 
 #[test]
@@ -237,78 +200,6 @@ fn templates_that_cannot_be_are_left_out_alone() {
 }
 
 #[test]
-fn empty_and_overlong_texts_keep_the_record() {
-    // userName, variable; octets.
-    let fields = set(2, &template(256, &[(371, 0xffff), (1, 4)]));
-    let mut body = vec![0];
-    body.extend(1_u32.to_be_bytes());
-    body.extend([255, 0, 0]);
-    body.extend(2_u32.to_be_bytes());
-    body.extend([255, 0, 3]);
-    body.extend(b"bob");
-    body.extend(3_u32.to_be_bytes());
-    body.extend([255, 0x07, 0xd0]);
-    body.extend([b'x'; 2_000]);
-    body.extend(4_u32.to_be_bytes());
-    let (decoder, batch) = run(vec![ipfix(0, 1, &[fields.clone(), set(256, &body)])]);
-    assert_eq!(batch.columns.octets.values(), [1, 2, 3, 4]);
-    let names: Vec<_> = (0..4)
-        .map(|row| {
-            batch
-                .record(row)
-                .extras
-                .get("userName")
-                .map_or(0, String::len)
-        })
-        .collect();
-    assert_eq!(names, [0, 0, 3, 1_024]);
-    assert_eq!(met(&decoder, Problem::TextCut), 1);
-    body.extend([200, b'z', b'z', b'z', b'z']);
-    let (decoder, batch) = run(vec![ipfix(0, 1, &[fields, set(256, &body)])]);
-    assert_eq!((batch.rows(), met(&decoder, Problem::RecordCut)), (4, 1));
-}
-
-#[test]
-fn reduced_sizes_are_exact_and_too_many_octets_saturate() {
-    for width in 1..=8_u16 {
-        let sets = [
-            set(2, &template(256, &[(1, width), (10, 3)])),
-            set(
-                256,
-                &[vec![0x81; usize::from(width)], vec![1, 2, 3]].concat(),
-            ),
-        ];
-        let (_, batch) = run(vec![ipfix(0, 1, &sets)]);
-        let expected = (0..width).fold(0_u64, |value, _| value << 8 | 0x81);
-        assert_eq!(batch.columns.octets.values(), [expected]);
-        assert_eq!(batch.columns.in_interface.values(), [66_051]);
-    }
-    let sets = [
-        set(2, &template(256, &[(1, 9)])),
-        set(256, &[1, 0, 0, 0, 0, 0, 0, 0, 0]),
-    ];
-    let (decoder, batch) = run(vec![ipfix(0, 1, &sets)]);
-    assert_eq!(batch.columns.octets.values(), [u64::MAX]);
-    assert_eq!(batch.record(0).counter_kind.as_deref(), Some("implausible"));
-    assert_eq!(met(&decoder, Problem::CounterImplausible), 1);
-}
-
-#[test]
-fn unknown_fields_and_lists_are_skipped_and_counted_by_id() {
-    // basicList (291) of variable length, an unassigned element, octets.
-    let sets = [
-        set(2, &template(256, &[(291, 0xffff), (9_999, 3), (1, 4)])),
-        set(
-            256,
-            &[&[5, 3, 0, 8, 0, 4][..], &[7, 7, 7], &900_u32.to_be_bytes()].concat(),
-        ),
-    ];
-    let (decoder, batch) = run(vec![ipfix(0, 1, &sets)]);
-    assert_eq!(batch.columns.octets.values(), [900]);
-    assert_eq!(decoder.exporters()[0].unknown_fields["0/9999"], 1);
-}
-
-#[test]
 fn a_thousand_and_more_records_of_one_set_are_all_decoded() {
     let body: Vec<u8> = (0..3_500).flat_map(|_| record(1, 40)).collect();
     let sets = [set(0, &template(256, FIELDS)), set(256, &body)];
@@ -324,32 +215,6 @@ fn a_v5_count_that_lies_costs_no_record() {
         let mismatch = u64::from(usize::from(count) != rows);
         assert_eq!(met(&decoder, Problem::CountMismatch), mismatch, "{count}");
     }
-}
-
-#[test]
-fn a_v5_packet_is_read_field_by_field() {
-    let (_, batch) = run(vec![v5(77, 1, 1, 0x4000 | 100)]);
-    let record = batch.record(0);
-    assert_eq!(record.observation_domain, 0x0102);
-    assert_eq!(record.src_addr.unwrap().to_string(), "10.0.0.0");
-    assert_eq!((record.src_port, record.dst_port), (Some(40_000), Some(80)));
-    assert_eq!((record.octets, record.packets), (Some(1_000), Some(10)));
-    assert_eq!(
-        (record.in_interface, record.out_interface),
-        (Some(3), Some(4))
-    );
-    assert_eq!((record.protocol, record.tcp_flags), (Some(6), Some(0x1b)));
-    assert_eq!((record.src_as, record.dst_as), (Some(65_000), Some(65_001)));
-    assert_eq!((record.src_mask, record.dst_mask), (Some(24), Some(16)));
-    assert_eq!(
-        record.start.unwrap().to_string(),
-        "2023-11-14T22:13:18.500Z"
-    );
-    assert_eq!(record.end.unwrap().to_string(), "2023-11-14T22:13:19.500Z");
-    assert_eq!(record.sampling_interval, Some(100));
-    assert_eq!(record.sampling_source.as_deref(), Some("header"));
-    let (_, unknown) = run(vec![v5(77, 1, 1, 0)]);
-    assert_eq!(unknown.record(0).sampling_interval, None, "0 is not 1 of 0");
 }
 
 #[test]
@@ -388,56 +253,6 @@ fn a_gap_counts_records_in_v5_and_ipfix_and_packets_in_v9() {
 }
 
 #[test]
-fn counters_of_one_record_are_never_counted_twice() {
-    // FortiGate: 1 and 23 hold the same octets. vIPtela: 1 and 85. The biflow halves stay apart.
-    for (fields, body) in [
-        (&[(1, 4), (23, 4)], [0, 0, 0, 90, 0, 0, 0, 90]),
-        (&[(1, 4), (85, 4)], [0, 0, 0, 90, 0, 0, 9, 0]),
-    ] {
-        let sets = [set(0, &template(256, fields)), set(256, &body)];
-        let (_, batch) = run(vec![v9(0, 1, &sets)]);
-        assert_eq!(batch.columns.octets.values(), [90]);
-        assert!(batch.columns.reverse_octets.is_absent());
-    }
-    let fields = [(231, 4), (232, 4), (298, 4), (299, 4)];
-    let body = [0, 0, 0, 90, 0, 0, 0, 91, 0, 0, 0, 1, 0, 0, 0, 2];
-    let sets = [set(2, &template(256, &fields)), set(256, &body)];
-    let (_, batch) = run(vec![ipfix(0, 1, &sets)]);
-    let record = batch.record(0);
-    assert_eq!((record.octets, record.reverse_octets), (Some(90), Some(91)));
-    assert_eq!((record.packets, record.reverse_packets), (Some(1), Some(2)));
-}
-
-#[test]
-fn running_totals_become_differences_per_flow() {
-    let fields = [(8, 4), (12, 4), (152, 8), (85, 4)];
-    let one = |start: u64, octets: u32| {
-        let mut body = vec![10, 0, 0, 1, 10, 0, 0, 2];
-        body.extend(start.to_be_bytes());
-        body.extend(octets.to_be_bytes());
-        set(256, &body)
-    };
-    let start = u64::from(EXPORT_S) * 1_000;
-    let (_, batch) = run(vec![
-        ipfix(
-            0,
-            1,
-            &[
-                set(2, &template(256, &fields)),
-                one(start, 100),
-                one(start + 1, 40),
-            ],
-        ),
-        ipfix(2, 1, &[one(start, 250)]),
-    ]);
-    assert_eq!(batch.columns.octets.values(), [100, 40, 150]);
-    let kinds: Vec<_> = (0..3)
-        .map(|row| batch.record(row).counter_kind.unwrap())
-        .collect();
-    assert_eq!(kinds, ["total", "total", "delta"]);
-}
-
-#[test]
 fn other_traffic_on_the_port_is_told_apart() {
     let mut sflow = vec![0, 0, 0, 5];
     sflow.resize(100, 0);
@@ -459,54 +274,4 @@ fn other_traffic_on_the_port_is_told_apart() {
         .map(|it| it.protocol)
         .collect();
     assert_eq!(protocols, ["NetFlow v8", "sFlow v5"]);
-}
-
-#[test]
-fn newcomers_never_push_out_who_is_heard() {
-    let config = DecodeConfig {
-        exporters_max: 2,
-        ..DecodeConfig::default()
-    };
-    let mut decoder = Decoder::new(config, FieldTable::builtin());
-    let mut batch = FlowBatch::default();
-    for host in 1..=9 {
-        let sender = format!("192.0.2.{host}:1");
-        decoder.decode(&from(&sender, v5(0, 1, 1, 0)), position(host), &mut batch);
-    }
-    assert_eq!(
-        (batch.rows(), met(&decoder, Problem::ExporterRefused)),
-        (2, 7)
-    );
-    let day_later = later(from("192.0.2.9:1", v5(0, 1, 1, 0)), 90_000);
-    decoder.decode(&day_later, position(10), &mut batch);
-    assert_eq!(batch.rows(), 3, "one that was silent for a day made room");
-}
-
-#[test]
-fn a_template_flood_costs_its_sender_only() {
-    let config = DecodeConfig {
-        templates_max: 100,
-        ..DecodeConfig::default()
-    };
-    let mut decoder = Decoder::new(config, FieldTable::builtin());
-    let mut batch = FlowBatch::default();
-    let good = set(0, &template(256, FIELDS));
-    decoder.decode(
-        &from("192.0.2.9:1", v9(0, 1, &[good])),
-        position(0),
-        &mut batch,
-    );
-    for id in 256..2_256_u16 {
-        let payload = v9(u32::from(id), 1, &[set(0, &template(id, FIELDS))]);
-        decoder.decode(&datagram(payload), position(usize::from(id)), &mut batch);
-    }
-    let held = |address: &str| {
-        let exporters = decoder.exporters();
-        let found = exporters
-            .iter()
-            .find(|it| it.address.to_string() == address);
-        found.unwrap().templates.len()
-    };
-    assert_eq!((held("192.0.2.1"), held("192.0.2.9")), (100, 1));
-    assert_eq!(met(&decoder, Problem::TemplateQuota), 1_900);
 }

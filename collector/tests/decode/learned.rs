@@ -4,9 +4,8 @@ use collector::decode::{DecodeConfig, Decoder, Problem};
 use collector::fields::FieldTable;
 use flow::{DropKind, FlowBatch};
 
-use crate::faults::{met, run};
-use crate::support::{decode, decoder, position};
-use crate::wire::{FIELDS, datagram, record, set, template, v9, v9_options};
+use crate::support::{decode, decoder, met, position, run};
+use crate::wire::{FIELDS, datagram, record, set, template, v5, v9, v9_options};
 
 #[test]
 fn samplers_are_told_apart_and_unknown_stays_unknown() {
@@ -123,5 +122,45 @@ fn an_import_that_ends_takes_what_waited_with_it() {
     decoder.decode(&waiting, position(0), &mut FlowBatch::default());
     decoder.end_feed(flow::Feed(3));
     assert_eq!(decoder.books().dropped[&DropKind::NoTemplate], 1);
-    assert!(decoder.books().balance() && decoder.exporters().is_empty());
+    assert!(decoder.books().balance());
+    let told = decoder.exporters();
+    assert_eq!(
+        (told.len(), told[0].feed, told[0].waiting_for_template),
+        (1, 3, 0)
+    );
+    assert_eq!(told[0].problems["waiting_expired"], 1);
+    assert_eq!(met(&decoder, Problem::WaitingExpired), 1, "counted once");
+}
+
+#[test]
+fn what_an_ended_import_sent_is_told_and_its_templates_are_forgotten() {
+    let mut decoder = decoder();
+    let mut batch = FlowBatch::default();
+    let packet = |sequence, sets: &[Vec<u8>]| {
+        let mut datagram = datagram(v9(sequence, 1, sets));
+        datagram.feed = flow::Feed(4);
+        datagram
+    };
+    let sets = [set(0, &template(256, FIELDS)), set(256, &record(1, 1))];
+    decoder.decode(&packet(0, &sets), position(0), &mut batch);
+    decoder.end_feed(flow::Feed(4));
+    let told = decoder.exporters();
+    assert_eq!((told.len(), told[0].feed, told[0].records), (1, 4, 1));
+    assert_eq!(told[0].templates[0].id, 256);
+    decoder.decode(&packet(1, &sets[1..]), position(1), &mut batch);
+    assert_eq!((batch.rows(), decoder.books().waiting), (1, 1));
+}
+
+#[test]
+fn of_a_thousand_ended_exporters_the_oldest_go() {
+    let mut decoder = decoder();
+    let mut batch = FlowBatch::default();
+    for feed in 1..=1_003_u32 {
+        let mut datagram = datagram(v5(0, 1, 1, 0));
+        datagram.feed = flow::Feed(feed);
+        decoder.decode(&datagram, position(feed as usize), &mut batch);
+        decoder.end_feed(flow::Feed(feed));
+    }
+    let told = decoder.exporters();
+    assert_eq!((told.len(), told[0].feed), (1_000, 4));
 }

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use collector::capture::{CaptureFile, Selection};
-use collector::decode::{DecodeConfig, Decoder};
+use collector::decode::{DecodeConfig, Decoder, Problem};
 use collector::fields::FieldTable;
-use flow::{Datagram, FlowBatch, TapePosition};
+use flow::{Datagram, FlowBatch, TapePosition, Timestamp};
+
+use crate::wire::{EXPORT_S, datagram};
 
 /// The folder of captures; `None` (and a line that says so) if it is not there, which under CI fails.
 pub(crate) fn captures() -> Option<PathBuf> {
@@ -65,4 +67,21 @@ pub(crate) fn sum(column: &flow::column::Column<u64>) -> u64 {
         .values()
         .iter()
         .fold(0, |sum, value| sum.wrapping_add(*value))
+}
+
+/// Decodes packets of one sender in their order.
+pub(crate) fn run(payloads: Vec<Vec<u8>>) -> (Decoder, FlowBatch) {
+    let datagrams: Vec<_> = payloads.into_iter().map(datagram).collect();
+    decode(&datagrams)
+}
+
+/// How often a problem was met.
+pub(crate) fn met(decoder: &Decoder, problem: Problem) -> u64 {
+    decoder.problems().get(problem)
+}
+
+/// The datagram as it arrived so many seconds after the others.
+pub(crate) fn later(mut datagram: Datagram, seconds: i64) -> Datagram {
+    datagram.received_at = Timestamp::from_seconds(i64::from(EXPORT_S) + 1 + seconds);
+    datagram
 }
