@@ -82,11 +82,17 @@ impl<T: Blank> Column<T> {
     }
 
     /// Fills up with absent rows to `rows` rows.
+    #[inline]
     pub fn pad(&mut self, rows: usize) {
         if rows > self.values.len() {
-            self.values.resize(rows, T::BLANK);
-            self.nulls.resize(rows, 1);
+            self.lengthen(rows);
         }
+    }
+
+    #[cold]
+    fn lengthen(&mut self, rows: usize) {
+        self.values.resize(rows, T::BLANK);
+        self.nulls.resize(rows, 1);
     }
 
     /// Cuts off every row from `rows` on.
