@@ -33,12 +33,10 @@ impl<'a> Strided<'a> {
     /// The field of each record; `W` must be its width.
     #[inline]
     pub(crate) fn each<const W: usize>(self) -> impl ExactSizeIterator<Item = [u8; W]> + 'a {
-        let Self { offset, .. } = self;
-        self.records.chunks_exact(self.stride).map(move |record| {
-            let mut octets = [0; W];
-            octets.copy_from_slice(&record[offset..offset + W]);
-            octets
-        })
+        // From the field on; the last piece is shorter, and long enough.
+        let from_field = self.records.get(self.offset..).unwrap_or_default();
+        let pieces = from_field.chunks(self.stride);
+        pieces.map(|piece| piece.first_chunk().copied().unwrap_or([0; W]))
     }
 }
 

@@ -79,11 +79,10 @@ impl Stats {
         self.time_kinds |= time_kinds;
         let all = self.rows < ROWS_ALL;
         self.rows += rows.len() as u64;
-        for row in rows.clone() {
-            if all || in_sample(columns, row) {
-                self.active_timeout.look(columns, row);
-                self.conversations.look(columns, row);
-            }
+        if all {
+            rows.clone().for_each(|row| self.look(columns, row));
+        } else {
+            self.look_at_sample(columns, rows.start);
         }
         let looked_at = if all { rows.len() } else { ROWS_OF_SET };
         for row in rows.take(looked_at) {
@@ -91,6 +90,24 @@ impl Stats {
                 && self.intervals.len() < INTERVALS_MAX
             {
                 self.intervals.insert(interval);
+            }
+        }
+    }
+
+    fn look(&mut self, columns: &Columns, row: usize) {
+        self.active_timeout.look(columns, row);
+        self.conversations.look(columns, row);
+    }
+
+    /// Looks at rows `from..` of the 32nd part of all conversations, the same part for both directions.
+    fn look_at_sample(&mut self, columns: &Columns, from: usize) {
+        let (source, destination) = (columns.src_port.values(), columns.dst_port.values());
+        let source = source.get(from..).unwrap_or_default();
+        let destination = destination.get(from..).unwrap_or_default();
+        for (index, (source, destination)) in source.iter().zip(destination).enumerate() {
+            // Ports that are absent read as 0.
+            if (source ^ destination) & 0x1f == 0 && source | destination != 0 {
+                self.look(columns, from + index);
             }
         }
     }
@@ -125,13 +142,6 @@ impl Stats {
     pub(crate) fn both_directions_share(&self) -> Option<f64> {
         self.conversations.share()
     }
-}
-
-/// Whether the row's conversation is one of the 32nd part that is looked at for ever: the same choice for both directions.
-#[inline]
-fn in_sample(columns: &Columns, row: usize) -> bool {
-    let ports = (columns.src_port.get(row), columns.dst_port.get(row));
-    matches!(ports, (Some(source), Some(destination)) if (source ^ destination) & 0x1f == 0)
 }
 
 /// A sample of TCP conversations: which directions of each were reported. A slot holds the hash of a conversation and a

@@ -143,19 +143,24 @@ impl TimePlan {
         mut kinds: Option<&mut Vec<u8>>,
     ) {
         into.clear();
+        let quick = stamps
+            .first()
+            .filter(|_| self.system_init.is_none())
+            .is_some_and(|stamp| read_quickly(stamp, records, clock, into, kinds.as_deref_mut()));
         into.resize(records.count(), ABSENT);
-        for stamp in stamps {
+        for stamp in &stamps[usize::from(quick)..] {
             let cells = records.at(stamp.place);
             let convert = Convert::new(stamp.stamp, clock);
             let inits = self.system_init.map(|place| records.at(place));
-            let mut one = |index: usize, raw: Option<u64>| {
+            for index in 0..records.count() {
                 if into[index] != ABSENT {
-                    return;
+                    continue;
                 }
                 let init = inits
                     .and_then(|cells| unsigned(cells.cell(index)))
                     .filter(|init| *init != 0)
                     .map(millis);
+                let raw = unsigned(cells.cell(index));
                 into[index] = raw.map_or(ABSENT, |raw| convert.to_nanos(raw, init));
                 if let Some(kinds) = &mut kinds
                     && into[index] != ABSENT
@@ -163,19 +168,6 @@ impl TimePlan {
                 {
                     kinds[index] = convert.kind as u8;
                 }
-            };
-            match cells.strided() {
-                Some(strided) if strided.width == 4 => {
-                    for (index, octets) in strided.each::<4>().enumerate() {
-                        one(index, Some(u64::from(u32::from_be_bytes(octets))));
-                    }
-                }
-                Some(strided) if strided.width == 8 => {
-                    for (index, octets) in strided.each::<8>().enumerate() {
-                        one(index, Some(u64::from_be_bytes(octets)));
-                    }
-                }
-                _ => (0..records.count()).for_each(|index| one(index, unsigned(cells.cell(index)))),
             }
         }
     }
@@ -268,6 +260,33 @@ impl TimePlan {
     }
 }
 
+/// Reads the first stamp of an edge of all records; `false` if its width has no quick way.
+fn read_quickly(
+    stamp: &StampPlace,
+    records: &Records<'_>,
+    clock: PacketClock,
+    into: &mut Vec<i64>,
+    kinds: Option<&mut Vec<u8>>,
+) -> bool {
+    let convert = Convert::new(stamp.stamp, clock);
+    match records.at(stamp.place).strided() {
+        Some(cells) if cells.width == 4 => {
+            let raws = cells.each::<4>();
+            convert.all_to_nanos(raws.map(|raw| u32::from_be_bytes(raw).into()), into);
+        }
+        Some(cells) if cells.width == 8 => {
+            convert.all_to_nanos(cells.each::<8>().map(u64::from_be_bytes), into);
+        }
+        _ => return false,
+    }
+    for (kind, nanos) in kinds.into_iter().flatten().zip(into.iter()) {
+        if *kind == 0 && *nanos != ABSENT {
+            *kind = convert.kind as u8;
+        }
+    }
+    true
+}
+
 /// Makes pairs of instants plausible, and says how.
 fn judge(
     clock: PacketClock,
@@ -278,18 +297,28 @@ fn judge(
 ) -> TimeOutcome {
     let mut outcome = TimeOutcome::default();
     qualities.clear();
-    for ((start, end), kind) in start.iter_mut().zip(end).zip(kinds) {
-        let quality = judge_one(clock, start, end, kind);
-        outcome.clamped += u64::from(quality == TimeQuality::Clamped);
-        outcome.kinds |= 1 << *kind;
-        qualities.push(quality as u8);
+    if !clock.estimated && in_order(start, end) {
+        qualities.resize(start.len(), TimeQuality::Exact as u8);
+    } else {
+        for ((start, end), kind) in start.iter_mut().zip(end).zip(kinds.iter_mut()) {
+            let quality = judge_one(clock, start, end, kind);
+            outcome.clamped += u64::from(quality == TimeQuality::Clamped);
+            qualities.push(quality as u8);
+        }
     }
+    outcome.kinds = kinds.iter().fold(0, |kinds, kind| kinds | 1 << kind);
     outcome
+}
+
+/// Whether every pair is there and in order: the common case, found without a branch a record.
+fn in_order(start: &[i64], end: &[i64]) -> bool {
+    start.iter().zip(end).fold(true, |fine, (start, end)| {
+        fine & (*start > IMPOSSIBLE) & (*end >= *start)
+    })
 }
 
 #[inline]
 fn judge_one(clock: PacketClock, start: &mut i64, end: &mut i64, kind: &mut u8) -> TimeQuality {
-    // The common case: both there, in order.
     if *start > IMPOSSIBLE && *end >= *start {
         let estimated = clock.estimated && *kind == TimeKind::Uptime as u8;
         return if estimated {
@@ -348,6 +377,9 @@ trait ExtendSparse {
 impl ExtendSparse for flow::column::Column<i64> {
     fn extend_sparse(&mut self, row: usize, nanos: &[i64]) {
         self.extend_at(row, nanos.iter().copied());
+        if nanos.iter().fold(true, |all, nanos| all & is_time(*nanos)) {
+            return;
+        }
         for (index, nanos) in nanos.iter().enumerate() {
             if !is_time(*nanos) {
                 self.clear_row(row + index);
