@@ -266,7 +266,8 @@ impl FlowBatch {
         described: Described,
         record_offsets: impl ExactSizeIterator<Item = u16>,
     ) {
-        let rows = self.rows() + record_offsets.len();
+        let added = record_offsets.len();
+        let rows = self.rows() + added;
         let origin = &mut self.origin;
         origin
             .received_at
@@ -275,9 +276,10 @@ impl FlowBatch {
         origin.tape_offset.resize(rows, at.offset);
         origin.record_offset.extend(record_offsets);
         origin.feed.resize(rows, datagram.feed.0);
-        origin
-            .exporter
-            .resize(rows, crate::address::widen(datagram.source.ip()));
+        // As one number: an address is copied octet by octet otherwise.
+        let exporter = crate::address::widen(datagram.source.ip()).to_bits();
+        let exporters = std::iter::repeat_n(exporter, added).map(Ipv6Addr::from_bits);
+        origin.exporter.extend(exporters);
         origin.domain.resize(rows, described.domain);
         origin.version.resize(rows, described.version);
         origin.template.resize(rows, described.template);
