@@ -42,8 +42,8 @@ const FIELDS: &[(u16, u16)] = &[
 ];
 const UPTIME_MS: u32 = 10_000_000;
 const EXPORT_S: u32 = 1_700_000_000;
-/// Rows after which a batch is handed on, as the product does.
-const BATCH_ROWS: usize = 100_000;
+/// Rows after which a batch is handed on: as the product does, and so few that they stay in the processor's own cache.
+const BATCH_ROWS: [usize; 2] = [100_000, 4_000];
 
 fn main() {
     let v9_records = 1_400 / record_length();
@@ -64,11 +64,17 @@ fn main() {
             v9_records,
         ),
     ] {
-        let mut ours = Ours::new(head.clone());
-        let mine = rate(per_datagram, &datagrams, 400, |payload| {
-            ours.decode(payload)
+        let [mine, near] = BATCH_ROWS.map(|batch_rows| {
+            let mut ours = Ours::new(head.clone(), batch_rows);
+            rate(per_datagram, &datagrams, 300, |payload| {
+                ours.decode(payload)
+            })
         });
-        print!("{name:>18}: {:>7.2} M records/s", mine / 1e6);
+        print!(
+            "{name:>18}: {:>6.2} M records/s, {:>6.2} in small batches",
+            mine / 1e6,
+            near / 1e6
+        );
         if !alone {
             let theirs = rate(per_datagram, &datagrams, 20, decode_theirs(head));
             print!(
@@ -110,15 +116,17 @@ fn rate(
 struct Ours {
     decoder: Decoder,
     batch: FlowBatch,
+    batch_rows: usize,
     offset: u32,
     source: SocketAddr,
 }
 
 impl Ours {
-    fn new(head: Option<Vec<u8>>) -> Self {
+    fn new(head: Option<Vec<u8>>, batch_rows: usize) -> Self {
         let mut ours = Self {
             decoder: Decoder::new(DecodeConfig::default(), FieldTable::builtin()),
             batch: FlowBatch::default(),
+            batch_rows,
             offset: 0,
             source: "192.0.2.1:50000".parse().unwrap(),
         };
@@ -137,7 +145,7 @@ impl Ours {
             payload: payload.clone(),
         };
         self.offset = self.offset.wrapping_add(1);
-        if self.batch.rows() > BATCH_ROWS {
+        if self.batch.rows() > self.batch_rows {
             black_box(&self.batch);
             self.batch.clear();
         }

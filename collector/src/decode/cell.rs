@@ -1,6 +1,6 @@
 //! From a field's octets to a column: one loop per field and Set, with a reader made for the width.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use flow::column::{Blank, Column};
 
@@ -21,7 +21,9 @@ pub(crate) trait Cells<'a> {
 pub(crate) struct Strided<'a> {
     /// The records, nothing else.
     pub(crate) records: &'a [u8],
-    /// Octets of a record, not 0.
+    /// How many.
+    pub(crate) count: usize,
+    /// Octets of a record.
     pub(crate) stride: usize,
     /// Octets before the field.
     pub(crate) offset: usize,
@@ -33,10 +35,19 @@ impl<'a> Strided<'a> {
     /// The field of each record; `W` must be its width.
     #[inline]
     pub(crate) fn each<const W: usize>(self) -> impl ExactSizeIterator<Item = [u8; W]> + 'a {
-        // From the field on; the last piece is shorter, and long enough.
-        let from_field = self.records.get(self.offset..).unwrap_or_default();
-        let pieces = from_field.chunks(self.stride);
-        pieces.map(|piece| piece.first_chunk().copied().unwrap_or([0; W]))
+        let Self {
+            records,
+            stride,
+            offset,
+            ..
+        } = self;
+        // By index, as iterators over pieces divide first, which takes as long as a few records.
+        (0..self.count).map(move |index| {
+            let field = records.get(index * stride + offset..);
+            field
+                .and_then(|octets| octets.first_chunk().copied())
+                .unwrap_or([0; W])
+        })
     }
 }
 
@@ -81,10 +92,10 @@ pub(crate) fn address(octets: &[u8]) -> Option<Ipv6Addr> {
     }
 }
 
-/// IPv4 as ::ffff:a.b.c.d.
+/// IPv4 as ::ffff:a.b.c.d ([RFC 4291 §2.5.5.2]), as one number: octet by octet it takes three times as long.
 #[inline]
 fn mapped(octets: [u8; 4]) -> Ipv6Addr {
-    Ipv4Addr::from(octets).to_ipv6_mapped()
+    Ipv6Addr::from_bits(0xffff << 32 | u128::from(u32::from_be_bytes(octets)))
 }
 
 /// What a column holds, and how it is read.
@@ -212,11 +223,22 @@ mod tests {
     }
 
     #[test]
+    fn addresses_of_both_families_are_ipv6() {
+        assert_eq!(
+            mapped([192, 0, 2, 1]),
+            std::net::Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped()
+        );
+        assert_eq!(address(&[0; 16]), Some(Ipv6Addr::UNSPECIFIED));
+        assert_eq!(address(&[10, 0]), None);
+    }
+
+    #[test]
     fn a_value_too_wide_for_its_column_is_absent_and_counted() {
         let mut column = Column::<u16>::default();
         let records = [0, 0, 0, 80, 0, 1, 0, 80];
         let cells = Strided {
             records: &records,
+            count: 2,
             stride: 4,
             offset: 0,
             width: 4,

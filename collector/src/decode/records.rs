@@ -136,6 +136,7 @@ impl<'a> Cells<'a> for FieldCells<'a> {
         match records.shape {
             Shape::Fixed(stride) => Some(Strided {
                 records: &records.payload[records.start..records.start + stride * records.count],
+                count: records.count,
                 stride,
                 offset: self.place.offset,
                 width: self.place.width,

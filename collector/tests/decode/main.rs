@@ -6,6 +6,7 @@ mod differential;
 mod faults;
 mod goldens;
 mod learned;
+mod memory;
 mod quotas;
 mod support;
 mod telegraf;
