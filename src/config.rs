@@ -230,7 +230,7 @@ mod tests {
             ("http = '0.0.0.0:8080'", "no sign-on"),
             (
                 "[[site]]\nname = 'hq'\nsubnets = ['10.0.0.0/99']",
-                "10.0.0.0/99",
+                "site.0.subnets.0",
             ),
         ];
         for (text, expected) in wrong {

@@ -30,6 +30,9 @@ const OVER_THE_WIRE: &[&str] = &[
     "generated/incident-ovs-netflow5.pcap",
 ];
 
+/// Where we differ from the manifest, with the reason in `docs/conformance.md`.
+const DIFFERENT: &[(&str, u64)] = &[("bundles/beats-Netflow-9-invalid-01.pcap", 2)];
+
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Totals {
     records: u64,
@@ -184,6 +187,10 @@ fn every_capture_with_a_known_truth_imports_to_its_number_of_records() {
         ));
         let stored = totals(&rows).records;
         assert_eq!(stored, import.records, "{}", claim.path);
+        if let Some((_, records)) = DIFFERENT.iter().find(|(path, _)| *path == claim.path) {
+            assert_eq!(stored, *records, "{}", claim.path);
+            continue;
+        }
         match claim.records_expected {
             Some(Expected::Exact(records)) => assert_eq!(stored, records, "{}", claim.path),
             Some(Expected::AtLeast(records)) => {

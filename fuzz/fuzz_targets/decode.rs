@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 const SEPARATOR: &[u8] = b"\xff\xfe\xfd\xfc";
 
 fuzz_target!(|input: &[u8]| {
-    let mut decoder = Decoder::new(DecodeConfig::default(), FieldTable::built_in());
+    let mut decoder = Decoder::new(DecodeConfig::default(), FieldTable::builtin());
     let mut batch = FlowBatch::default();
     let mut rest = input;
     let mut offset = 0;
