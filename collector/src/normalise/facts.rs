@@ -146,7 +146,11 @@ fn known(src: Ipv6Addr, dst: Ipv6Addr) -> bool {
 /// 0.0.0.0 as the columns hold it.
 const ZERO_V4: Ipv6Addr = Ipv4Addr::UNSPECIFIED.to_ipv6_mapped();
 
-/// Who observed a row: exporter, observation domain and flow direction, as a number that is never 0.
+/// Who observed a row: exporter and flow direction, as a number that is never 0.
+///
+/// Domains of one exporter are one observer: line cards that all meter at ingress see a packet once, and several
+/// processes that export from one host (each with a domain of its own) are not to hide each other. A record that does
+/// not say its direction is taken as metered at ingress, as most are.
 ///
 /// 63 bits of a hash: among ten thousand observation points the odds that any two are taken for one are below
 /// 1 in 10^11, so nothing has to be kept or bounded.
@@ -154,10 +158,6 @@ const ZERO_V4: Ipv6Addr = Ipv4Addr::UNSPECIFIED.to_ipv6_mapped();
 pub(super) fn observer(batch: &FlowBatch, row: usize) -> u64 {
     let exporter = batch.origin.exporter[row].to_bits();
     let [high, low] = super::table::words(exporter);
-    let direction = batch.columns.direction.get(row).map_or(255, u64::from);
-    mix(&[
-        high,
-        low,
-        u64::from(batch.origin.domain[row]) << 8 | direction,
-    ]) | 1
+    let direction = batch.columns.direction.get(row).map_or(0, u64::from);
+    mix(&[high, low, direction]) | 1
 }

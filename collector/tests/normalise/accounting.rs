@@ -76,7 +76,7 @@ fn another_observer_takes_over_when_the_owner_is_silent() {
 }
 
 #[test]
-fn domains_and_feeds_are_points_of_their_own() {
+fn domains_of_an_exporter_are_one_point_and_feeds_are_worlds() {
     let row = Row::new("10.0.0.1:40000", "10.0.0.2:443");
     let line_card = Row {
         domain: 2,
@@ -87,7 +87,7 @@ fn domains_and_feeds_are_points_of_their_own() {
         exporter: exporter(9),
         ..row.clone()
     };
-    assert_eq!(counted(&[row, line_card, import]), [true, false, true]);
+    assert_eq!(counted(&[row, line_card, import]), [true, true, true]);
 }
 
 #[test]
