@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use crate::address::narrow;
 use crate::clock::Timestamp;
-use crate::column::{Column, Pairs, TextColumn};
+use crate::column::{Column, Pairs, TextColumn, retain};
 use crate::datagram::{Datagram, Feed, TapePosition};
 use crate::record::FlowRecord;
 
@@ -46,6 +46,10 @@ macro_rules! columns {
 
             fn truncate(&mut self, rows: usize) {
                 $(self.$name.truncate(rows);)+
+            }
+
+            fn retain(&mut self, keep: &[bool]) {
+                $(self.$name.retain(keep);)+
             }
 
             fn clear(&mut self) {
@@ -324,6 +328,31 @@ impl FlowBatch {
         enrichment.application_source.truncate(rows);
         for text in enrichment.texts_mut() {
             text.truncate(rows);
+        }
+    }
+
+    /// Keeps the rows of which `keep`, one entry a row, says so.
+    pub fn retain(&mut self, keep: &[bool]) {
+        let origin = &mut self.origin;
+        retain(&mut origin.received_at, keep);
+        retain(&mut origin.tape_segment, keep);
+        retain(&mut origin.tape_offset, keep);
+        retain(&mut origin.record_offset, keep);
+        retain(&mut origin.feed, keep);
+        retain(&mut origin.exporter, keep);
+        retain(&mut origin.domain, keep);
+        retain(&mut origin.version, keep);
+        retain(&mut origin.template, keep);
+        self.columns.retain(keep);
+        self.measures.retain(keep);
+        self.extras.retain(keep);
+        let enrichment = &mut self.enrichment;
+        retain(&mut enrichment.src_is_client, keep);
+        retain(&mut enrichment.client_evidence, keep);
+        retain(&mut enrichment.accounting, keep);
+        retain(&mut enrichment.application_source, keep);
+        for text in enrichment.texts_mut() {
+            text.retain(keep);
         }
     }
 
@@ -683,6 +712,9 @@ mod tests {
         assert_eq!(record.src_mac.as_deref(), Some("02:00:5e:10:00:01"));
         assert_eq!((record.packets, batch.record(0).octets), (None, None));
         assert_eq!(record.tape_position, "1:64");
+        let mut second = batch.clone();
+        second.retain(&[false, true]);
+        assert_eq!((second.rows(), second.record(0)), (1, record));
         batch.truncate(1);
         assert_eq!((batch.rows(), batch.columns.octets.values().len()), (1, 1));
     }

@@ -101,6 +101,12 @@ impl<T: Blank> Column<T> {
         self.nulls.truncate(rows);
     }
 
+    /// Keeps the rows of which `keep` says so.
+    pub fn retain(&mut self, keep: &[bool]) {
+        retain(&mut self.values, keep);
+        retain(&mut self.nulls, keep);
+    }
+
     /// Whether no row was ever written: a column that can be left out of an insert.
     pub fn is_absent(&self) -> bool {
         self.values.is_empty()
@@ -197,6 +203,11 @@ impl TextColumn {
         self.rows.truncate(rows);
     }
 
+    /// Keeps the rows of which `keep` says so.
+    pub fn retain(&mut self, keep: &[bool]) {
+        retain(&mut self.rows, keep);
+    }
+
     /// Empties the column, its dictionary too.
     pub fn clear(&mut self) {
         self.rows.clear();
@@ -254,6 +265,23 @@ impl<K: Clone, V: Clone> Pairs<K, V> {
         self.values.truncate(end);
     }
 
+    /// Keeps the rows of which `keep` says so.
+    pub fn retain(&mut self, keep: &[bool]) {
+        let mut kept = Self {
+            ends: Vec::new(),
+            keys: Vec::new(),
+            values: Vec::new(),
+        };
+        for row in (0..self.ends.len()).filter(|row| keep.get(*row) == Some(&true)) {
+            let place = kept.ends.len();
+            kept.pad(place + 1);
+            for (key, value) in self.get(row) {
+                kept.push(place, key.clone(), value.clone());
+            }
+        }
+        *self = kept;
+    }
+
     /// Where each row's pairs end in [`Pairs::keys`]: the offsets column of a ClickHouse array.
     pub fn ends(&self) -> &[u64] {
         &self.ends
@@ -280,6 +308,15 @@ impl<K: Clone, V: Clone> Pairs<K, V> {
         self.keys.clear();
         self.values.clear();
     }
+}
+
+/// Keeps the entries of which `keep` says so; a column may be shorter than the batch.
+pub(crate) fn retain<T>(entries: &mut Vec<T>, keep: &[bool]) {
+    let mut row = 0;
+    entries.retain(|_| {
+        row += 1;
+        keep.get(row - 1) == Some(&true)
+    });
 }
 
 #[cfg(test)]
@@ -327,6 +364,9 @@ mod tests {
         assert_eq!(pairs.get(2).count(), 0);
         assert_eq!(pairs.get(3).collect::<Vec<_>>(), [(&"c", &3)]);
         assert_eq!(pairs.ends(), [0, 2, 2, 3]);
+        let mut some = pairs.clone();
+        some.retain(&[true, false, true, true]);
+        assert_eq!((some.ends(), some.keys()), (&[0, 0, 1][..], &["c"][..]));
         pairs.truncate(2);
         assert_eq!((pairs.ends(), pairs.keys()), (&[0, 2][..], &["a", "b"][..]));
     }

@@ -79,12 +79,21 @@ impl Datagram {
     /// the tape so that every decoding ends the feed at the same place.
     pub fn end_of_feed(feed: Feed, now: Timestamp) -> Self {
         let source = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
-        Self { received_at: now, source, local_port: 0, feed, payload: Bytes::new() }
+        Self {
+            received_at: now,
+            source,
+            local_port: 0,
+            feed,
+            payload: Bytes::new(),
+        }
     }
 
     /// Whether this is the mark behind an import. Nothing that a network delivers has this source.
     pub fn is_end_of_feed(&self) -> bool {
-        self.feed != Feed::WIRE && self.payload.is_empty() && self.source.port() == 0 && self.source.ip().is_unspecified()
+        self.feed != Feed::WIRE
+            && self.payload.is_empty()
+            && self.source.port() == 0
+            && self.source.ip().is_unspecified()
     }
 
     /// Who sent it.
