@@ -79,6 +79,28 @@ impl DecoderState {
         Self { books, ..self }
     }
 
+    /// The same for going on at another place of the tape than where it was taken: templates, sampling and names stay;
+    /// sequence windows and running totals belong to that place and are left out.
+    pub fn elsewhere(mut self) -> Self {
+        for stream in self
+            .exporters
+            .iter_mut()
+            .flat_map(|exporter| &mut exporter.streams)
+        {
+            stream.sequence = Sequence::default();
+            stream.totals = Totals::default();
+        }
+        self
+    }
+
+    /// The same with nothing waiting.
+    pub fn with_nothing_waiting(self) -> Self {
+        Self {
+            waiting: Vec::new(),
+            ..self
+        }
+    }
+
     /// The books as they were.
     pub fn books(&self) -> &Books {
         &self.books
