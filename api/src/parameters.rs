@@ -64,6 +64,9 @@ impl Asked<'_> {
     }
 }
 
+/// Windows up to now end here: at the next whole ten seconds, where the finest rollup can answer all of them.
+const ALIGNMENT: Duration = Duration::from_secs(10);
+
 /// Reads a window: `last=10m`, or `from` and `to`, of which `to` may be left out.
 pub(crate) fn window(
     last: Option<&str>,
@@ -72,12 +75,11 @@ pub(crate) fn window(
     now: Timestamp,
 ) -> Result<Window, ApiError> {
     if last.is_some() && (from.is_some() || to.is_some()) {
-        return Err(ApiError::parameter(
-            "last",
-            "write either 'last' or 'from' and 'to', not both",
-        ));
+        let why = "write either 'last' or 'from' and 'to', not both";
+        return Err(ApiError::parameter("last", why));
     }
-    let to = to.map(|text| time("to", text)).transpose()?.unwrap_or(now);
+    let soon = now.floor(ALIGNMENT) + ALIGNMENT;
+    let to = to.map(|text| time("to", text)).transpose()?.unwrap_or(soon);
     let from = match (from, last) {
         (Some(text), _) => time("from", text)?,
         (None, Some(text)) => {
@@ -86,10 +88,8 @@ pub(crate) fn window(
         (None, None) => to - DEFAULT_LAST,
     };
     if from >= to {
-        return Err(ApiError::parameter(
-            "from",
-            format!("'from' ({from}) is not before 'to' ({to})"),
-        ));
+        let why = format!("'from' ({from}) is not before 'to' ({to})");
+        return Err(ApiError::parameter("from", why));
     }
     Ok(Window { from, to })
 }
@@ -159,15 +159,10 @@ mod tests {
 
     #[test]
     fn a_window_is_said_in_one_way() {
-        let now = Timestamp::from_seconds(10_000);
+        let now = Timestamp::from_seconds(9_993);
         let hour = window(None, None, None, now).unwrap();
-        assert_eq!(
-            hour,
-            Window {
-                from: Timestamp::from_seconds(6_400),
-                to: now
-            }
-        );
+        let [from, to] = [6_400, 10_000].map(Timestamp::from_seconds);
+        assert_eq!(hour, Window { from, to });
         let given = window(None, Some("100"), Some("200"), now).unwrap();
         assert_eq!(given.from, Timestamp::from_seconds(100));
         assert!(window(Some("1h"), Some("100"), None, now).is_err());

@@ -23,6 +23,8 @@ pub trait Plant: Send + Sync + 'static {
     fn metrics(&self) -> String;
     /// A folder for uploads, on the disk of the data directory.
     fn incoming(&self) -> PathBuf;
+    /// Services that were learned from the traffic: server endpoints with many clients on ports that nobody named.
+    fn learned(&self) -> Vec<LearnedEndpoint>;
     /// The rules in force.
     fn rules(&self) -> Rules;
     /// Replaces the catalog's rules; they apply to what is decoded from now on.
@@ -78,6 +80,28 @@ pub struct PartReadiness {
     pub ready: bool,
     /// What is to be said of it.
     pub detail: String,
+}
+
+/// A server endpoint that was learned to be a service; its flows bear its name as their application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LearnedEndpoint {
+    /// The application's name: `10.1.2.3:8443/tcp`.
+    pub name: String,
+    /// 0 for the wire, else the number of the import.
+    pub feed: u32,
+    /// The server.
+    #[schema(value_type = String)]
+    pub address: std::net::IpAddr,
+    /// Its port.
+    pub port: u16,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// When it had clients enough.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    /// When it was last used.
+    #[schema(value_type = String, format = DateTime)]
+    pub last_seen: Timestamp,
 }
 
 /// An import.

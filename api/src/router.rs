@@ -58,6 +58,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(imports::imports, imports::import))
         .routes(routes!(imports::import_status))
         .routes(routes!(rules::rules, rules::set_rules))
+        .routes(routes!(rules::learned))
         .routes(routes!(rules::reclassify))
         .routes(routes!(rules::complete_filter))
         .routes(routes!(operations::healthz))
@@ -80,4 +81,40 @@ pub fn router(api: Api) -> Router {
         .layer(DefaultBodyLimit::max(UPLOAD_OCTETS_MAX))
         .layer(middleware::from_fn(guard::refuse_other_sites))
         .with_state(api)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client is made from this document: a route that moves or goes is a decision, not an accident.
+    #[test]
+    fn the_document_names_every_route() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        let mut routes: Vec<String> = Vec::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            routes.extend(item.as_object().unwrap().keys().map(|method| format!("{method} {path}")));
+        }
+        routes.sort_unstable();
+        let expected = [
+            "get /api/v1/accounting",
+            "get /api/v1/exporters",
+            "get /api/v1/filter/complete",
+            "get /api/v1/flows",
+            "get /api/v1/imports",
+            "get /api/v1/imports/{feed}",
+            "get /api/v1/inventory",
+            "get /api/v1/learned",
+            "get /api/v1/rules",
+            "get /api/v1/series",
+            "get /api/v1/top/{dimension}",
+            "get /healthz",
+            "get /metrics",
+            "get /readyz",
+            "post /api/v1/imports",
+            "post /api/v1/reclassify",
+            "put /api/v1/rules",
+        ];
+        assert_eq!(routes, expected);
+    }
 }

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use crate::ApiError;
 use crate::error::ErrorBody;
 use crate::parameters::{Parameters, window};
-use crate::plant::Reclassified;
+use crate::plant::{LearnedEndpoint, Reclassified};
 use crate::router::Api;
 
 /// The rules in force, the configuration's included.
@@ -30,6 +30,12 @@ pub(crate) async fn set_rules(
     let Json(rules) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
     api.plant.set_rules(rules).await?;
     Ok(Json(api.plant.rules()))
+}
+
+/// Services that were learned from the traffic.
+#[utoipa::path(get, path = "/api/v1/learned", tag = "rules", responses((status = 200, body = Vec<LearnedEndpoint>)))]
+pub(crate) async fn learned(State(api): State<Api>) -> Json<Vec<LearnedEndpoint>> {
+    Json(api.plant.learned())
 }
 
 /// A stretch of the past, by time of arrival.
