@@ -4,9 +4,10 @@
 //! a batch is in columns already: each is copied once, into the octets that are sent.
 
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use flow::column::{Blank, Column, TextColumn};
+use flow::column::{Blank, Symbol};
 
 /// A value of fixed width.
 pub(crate) trait Fixed: Blank {
@@ -100,11 +101,6 @@ impl Block {
         self.fixed(values, missing);
     }
 
-    /// A column with gaps.
-    pub(crate) fn nullable<T: Fixed>(&mut self, name: &'static str, column: &Column<T>) {
-        self.nullable_parts(name, T::TYPE, column.values(), column.nulls());
-    }
-
     /// A column with gaps, by its parts: a 1 in `nulls` is a gap.
     pub(crate) fn nullable_parts<T: Fixed>(
         &mut self,
@@ -127,15 +123,14 @@ impl Block {
         self.body.put_bytes(1, self.rows);
     }
 
-    /// A column of names; absent ones are ''.
-    pub(crate) fn texts(&mut self, name: &'static str, column: &TextColumn) {
+    /// A column of names: symbols that count from 1 in `names`; 0, an absent one, is ''.
+    pub(crate) fn texts(&mut self, name: &'static str, names: &[Arc<str>], symbols: &[Symbol]) {
         self.head(name, "LowCardinality(String)");
         self.body.put_u64_le(LOW_CARDINALITY);
-        // Symbols count from 1 and 0 is absent: with '' as the first key they are the dictionary's own numbers.
-        let keys = column.texts();
-        self.dictionary(std::iter::once("").chain(keys.iter().map(|key| &**key)));
-        let symbols = column.rows().iter().map(|symbol| symbol.0 as usize);
-        self.indexes(symbols, column.rows().len(), keys.len() + 1, self.rows);
+        // With '' as the first key the symbols are the dictionary's own numbers.
+        self.dictionary(std::iter::once("").chain(names.iter().map(|key| &**key)));
+        let indexes = symbols.iter().map(|symbol| symbol.0 as usize);
+        self.indexes(indexes, symbols.len(), names.len() + 1, self.rows);
     }
 
     /// The first half of a map column: its type, where each row's pairs end, and its keys, one for each pair.
@@ -253,6 +248,7 @@ fn put_text(to: &mut BytesMut, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flow::column::{Column, TextColumn};
 
     #[test]
     fn a_block_is_what_clickhouse_writes_itself() {
@@ -260,10 +256,10 @@ mod tests {
         let mut block = Block::new(1);
         let mut number = Column::default();
         number.set(0, 513_u16);
-        block.nullable("a", &number);
+        block.nullable_parts("a", u16::TYPE, number.values(), number.nulls());
         let mut name = TextColumn::default();
         name.set_text(0, "xy");
-        block.texts("b", &name);
+        block.texts("b", name.texts(), name.rows());
         let mut expected = vec![2, 1];
         expected.extend(b"\x01a\x10Nullable(UInt16)\x00\x01\x02");
         expected.extend(b"\x01b\x16LowCardinality(String)");
