@@ -5,6 +5,7 @@
 //! | [`store`] | [`Store`]: connects, makes the schema, answers questions |
 //! | [`writer`] | [`Writer`]: batches in, exactly once |
 //! | [`question`] | what can be asked, and what comes back |
+//! | [`rebuild`] | a stretch of the past made anew |
 //! | [`config`], [`error`], [`stats`] | as everywhere |
 //! | `connection` | Unix socket or URL |
 //! | `schema` | the SQL files of `schema/` |
@@ -18,6 +19,7 @@ pub mod catalog;
 pub mod config;
 pub mod error;
 pub mod question;
+pub mod rebuild;
 pub mod stats;
 pub mod store;
 pub mod writer;
@@ -38,5 +40,6 @@ mod top;
 
 pub use config::Config;
 pub use error::StoreError;
+pub use rebuild::Stretch;
 pub use store::Store;
 pub use writer::Writer;

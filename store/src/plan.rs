@@ -84,7 +84,7 @@ impl Horizon {
     }
 
     /// Rows that were stored after this are in the table; less a day, as parts go as a whole.
-    fn kept_since(&self, tier: Tier) -> Timestamp {
+    pub(crate) fn kept_since(&self, tier: Tier) -> Timestamp {
         let days = match tier {
             Tier::Flows => self.kept.flows_days,
             Tier::TenSeconds => self.kept.rollup_10s_days,

@@ -60,17 +60,44 @@ impl Names {
         if file.starts_with(ONLY_CLUSTER) && self.cluster.is_none() {
             return Vec::new();
         }
-        let bare: Vec<&str> = file
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("--") && !line.trim().is_empty())
-            .collect();
-        let statements = bare.join("\n");
-        statements
+        bare(file)
             .split(';')
             .map(str::trim)
             .filter(|statement| !statement.is_empty())
             .map(|statement| self.fill(statement))
             .collect()
+    }
+
+    /// What the view that feeds a table selects, of `flows` as far as it meets `records`: over the names that questions
+    /// use, which on a cluster are those of all shards. `None` if no view feeds it from `flows`.
+    pub(crate) fn made_of(&self, table: &str, records: Sql) -> Option<Sql> {
+        const SOURCE: &str = "FROM {database}.flows{local}\n";
+        let head = format!(
+            "CREATE MATERIALIZED VIEW IF NOT EXISTS {{database}}.{table}_feed{{on_cluster}} \
+             TO {{database}}.{table}{{local}} AS\n"
+        );
+        // The last file that made the view is the one that counts.
+        let files = FILES.iter().rev().map(|(.., file)| bare(file));
+        let select = files.into_iter().find_map(|file| {
+            let (_, rest) = file.split_once(&head)?;
+            rest.split(';').next().map(|select| format!("{select}\n"))
+        })?;
+        let (before, after) = select.split_once(SOURCE)?;
+        let fill = |text: &str| self.fill(&text.replace("{local}", ""));
+        // An asterisk leaves out computed columns.
+        let source = "FROM (\nSELECT *, total_octets, total_packets FROM {database}.flows WHERE ";
+        Some(
+            Sql::text(fill(before))
+                .then(fill(source))
+                .join(records)
+                .then("\n) AS flows\n")
+                .then(fill(after.trim_end())),
+        )
+    }
+
+    /// A table where its rows are, as DELETE wants it.
+    pub(crate) fn target(&self, table: &str) -> String {
+        self.fill(&format!("{{database}}.{table}{{local}}{{on_cluster}}"))
     }
 
     fn fill(&self, statement: &str) -> String {
@@ -92,6 +119,15 @@ impl Names {
             .replace("{traffic_1m_days}", &kept.rollup_1m_days.to_string())
             .replace("{traffic_1h_days}", &kept.rollup_1h_days.to_string())
     }
+}
+
+/// A file without comments and empty lines.
+fn bare(file: &str) -> String {
+    let lines: Vec<&str> = file
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("--") && !line.trim().is_empty())
+        .collect();
+    lines.join("\n")
 }
 
 /// Brings the database to [`VERSION`]. Doing it again does nothing; a file that was cut short is applied again.

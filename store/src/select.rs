@@ -10,7 +10,7 @@ use flow::Timestamp;
 use crate::grouping::Grouping;
 use crate::plan::{Horizon, Piece, Tier, pieces};
 use crate::predicate::{Rows, names_a_place, predicate};
-use crate::question::Subject;
+use crate::question::{Subject, Window};
 use crate::sql::Sql;
 
 /// The points of a series.
@@ -294,7 +294,17 @@ pub(crate) fn conditions(subject: &Subject, rows: Rows) -> Option<Sql> {
 
 /// Records that were alive in a piece of the window, and were known.
 pub(crate) fn alive(database: &str, subject: &Subject, piece: &Piece, table: &str) -> Sql {
-    let (from, to) = (piece.window.from, piece.window.to);
+    let sql = living(database, piece.window, table);
+    match subject.known_at {
+        Some(at) => sql
+            .then("\n    AND received_at <= fromUnixTimestamp64Nano(?, 'UTC')")
+            .instant(at),
+        None => sql,
+    }
+}
+
+/// Records that were alive in a window.
+pub(crate) fn living(database: &str, Window { from, to }: Window, table: &str) -> Sql {
     let mut sql = Sql::text("begins_at < fromUnixTimestamp64Nano(?, 'UTC')")
         .instant(to)
         .then(" AND ends_at >= fromUnixTimestamp64Nano(?, 'UTC')")
@@ -312,10 +322,5 @@ pub(crate) fn alive(database: &str, subject: &Subject, piece: &Piece, table: &st
                 .instant(from);
         }
     }
-    match subject.known_at {
-        Some(at) => sql
-            .then("\n    AND received_at <= fromUnixTimestamp64Nano(?, 'UTC')")
-            .instant(at),
-        None => sql,
-    }
+    sql
 }

@@ -24,8 +24,8 @@ use crate::{inventory, records, series, top};
 /// A connection to ClickHouse, and what to expect there. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    client: clickhouse::Client,
-    config: Arc<Config>,
+    pub(crate) client: clickhouse::Client,
+    pub(crate) config: Arc<Config>,
     stats: Arc<Stats>,
 }
 

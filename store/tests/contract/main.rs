@@ -5,8 +5,10 @@
 mod answers;
 mod filters;
 mod hostile;
+mod large;
 mod once;
 mod places;
+mod rebuild;
 mod records;
 mod restart;
 mod rows;

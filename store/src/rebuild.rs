@@ -1,0 +1,392 @@
+//! A stretch of the past made anew: its rows go out of `flows`, and what is derived from rows is made again.
+//!
+//! The order is the caller's: [`Store::erase`], inserts, [`Store::rebuild`], and meanwhile no other insert. Whatever
+//! breaks in between, all of it is done again from the start. ClickHouse has no transactions, so questions that are
+//! asked meanwhile find the stretch missing, or its rollups wrong.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use clickhouse::{RowOwned, RowRead};
+use flow::clock::{self, NANOS_PER_SECOND};
+use flow::{TapePosition, Timestamp};
+use serde::Deserialize;
+
+use crate::error::StoreError;
+use crate::plan::{Horizon, Tier, Whole};
+use crate::question::Window;
+use crate::schema::Names;
+use crate::select::living;
+use crate::sql::Sql;
+use crate::store::Store;
+
+/// A stretch: rows of one collector whose datagram lies in [from, to) on its tape and arrived in
+/// [received_from, received_to).
+///
+/// The tape's order names the rows. The time of arrival, which every row of the stretch must be in, tells where in the
+/// store they are, and bounds what of the tables that are ordered by arrival is made anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// The collector, by the name that is in its rows.
+    pub collector: String,
+    /// The first datagram.
+    pub from: TapePosition,
+    /// The first datagram after it.
+    pub to: TapePosition,
+    /// No row arrived before this.
+    pub received_from: Timestamp,
+    /// All rows arrived before this.
+    pub received_to: Timestamp,
+}
+
+/// Rollups whose rows are deleted, by hours of their buckets.
+const ROLLUPS: [&str; 6] = [
+    "traffic_10s",
+    "traffic_1m",
+    "traffic_1h",
+    "interfaces_10s",
+    "interfaces_1m",
+    "interfaces_1h",
+];
+/// Those that are made of `flows`. The hours are made of the minutes, by their views, in the same insert.
+const MADE_OF_FLOWS: [&str; 4] = [
+    "traffic_10s",
+    "traffic_1m",
+    "interfaces_10s",
+    "interfaces_1m",
+];
+
+const HOUR_S: i64 = 3600;
+const HOUR: Duration = Duration::from_secs(3600);
+/// Width of a row of `extents`.
+const ARRIVAL: Duration = Duration::from_secs(300);
+/// Hours that one statement deletes. Each statement waits until every part that it touches is written again.
+const HOURS_AT_ONCE: usize = 64;
+
+/// A deletion returns when it is done, on every replica.
+const DELETE_SETTINGS: &str =
+    "\nSETTINGS lightweight_deletes_sync = 2, mutations_sync = 2, max_execution_time = 0";
+
+/// What was deleted is inserted again octet for octet: nothing may be taken for a repetition. Blocks are small, as an
+/// hour of a large network is millions of rows, and a record may be in 61 of them. On a cluster what is made lies on any shard: questions ask all.
+const INSERT_SETTINGS: &str = "SETTINGS insert_deduplicate = 0, deduplicate_blocks_in_dependent_materialized_views = 0, \
+     async_insert = 0, max_partitions_per_insert_block = 0, parallel_view_processing = 0, \
+     max_block_size = 8192, min_insert_block_size_rows = 65536, min_insert_block_size_bytes = 16777216, \
+     distributed_foreground_insert = 1, insert_distributed_one_random_shard = 1, max_execution_time = 0";
+
+impl Store {
+    /// How many rows of the stretch the store has.
+    ///
+    /// # Errors
+    ///
+    /// The store's trouble.
+    pub async fn rows_of(&self, stretch: &Stretch) -> Result<u64, StoreError> {
+        let sql = Sql::text(format!(
+            "SELECT count() FROM {}.flows\nWHERE ",
+            self.database()
+        ));
+        let counted: Vec<u64> = self.read(sql.join(rows(stretch))).await?;
+        Ok(counted.into_iter().sum())
+    }
+
+    /// Hours of event time that rows of the stretch are in, in the rollups: each by its start, seconds since 1970.
+    ///
+    /// To be asked before [`Store::erase`] and again when the new rows are there: both together are what
+    /// [`Store::rebuild`] needs. What was asked before must outlive a crash, as it can't be asked twice.
+    ///
+    /// # Errors
+    ///
+    /// The store's trouble.
+    pub async fn hours_of(&self, stretch: &Stretch) -> Result<BTreeSet<i64>, StoreError> {
+        let hour_ns = HOUR_S * NANOS_PER_SECOND;
+        let sql = Sql::text(format!(
+            "WITH toUnixTimestamp64Nano(begins_at) AS first, toUnixTimestamp64Nano(ends_at) AS last\n\
+             SELECT DISTINCT toInt64(arrayJoin([intDiv(first, {hour_ns}), intDiv(last, {hour_ns})]) * {HOUR_S}) AS hour\n\
+             FROM {}.flows\nWHERE last - first <= ? AND ",
+            self.database()
+        ))
+        .bind(Tier::Hour.life_ns_max());
+        let hours: Vec<i64> = self.read(sql.join(rows(stretch))).await?;
+        Ok(hours.into_iter().collect())
+    }
+
+    /// Deletes the rows of the stretch from `flows`. The rest is wrong until [`Store::rebuild`].
+    ///
+    /// New rows must then be inserted under tokens that no earlier insert had. Doing it again deletes those, too.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Question`] if what is derived from these rows could not be made again, as other rows that it is made
+    /// of are beyond their retention: nothing was deleted, tell the asker. Else the store's trouble; do it again.
+    pub async fn erase(&self, stretch: &Stretch) -> Result<(), StoreError> {
+        let hours = self.hours_of(stretch).await?;
+        self.must_hold(&hours, stretch).await?;
+        self.delete("flows", rows(stretch)).await
+    }
+
+    /// Makes the rollups of these hours, and what is kept by the stretch's time of arrival, anew from `flows`: for all
+    /// collectors and feeds, as all rows of a bucket are one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Question`] if `flows` no longer has all rows of these hours: tell the asker. Else the store's
+    /// trouble; do it again.
+    pub async fn rebuild(
+        &self,
+        hours: &BTreeSet<i64>,
+        stretch: &Stretch,
+    ) -> Result<(), StoreError> {
+        self.must_hold(hours, stretch).await?;
+        // First, as the rollups find their rows by the extents.
+        self.rebuild_by_arrival(stretch).await?;
+        let hours: Vec<i64> = hours.iter().copied().collect();
+        for some in hours.chunks(HOURS_AT_ONCE) {
+            for table in ROLLUPS {
+                self.delete(table, in_hours(some)).await?;
+            }
+            for table in MADE_OF_FLOWS {
+                let columns = self.columns(table).await?;
+                for hour in some {
+                    self.make(
+                        table,
+                        &columns,
+                        self.rows_in_hour(*hour),
+                        in_hours(&[*hour]),
+                    )
+                    .await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn rebuild_by_arrival(&self, stretch: &Stretch) -> Result<(), StoreError> {
+        let exactly = Window {
+            from: stretch.received_from,
+            to: stretch.received_to,
+        };
+        let whole = Window {
+            from: exactly.from.floor_or_stay(ARRIVAL),
+            to: exactly.to.ceil_or_stay(ARRIVAL),
+        };
+        let extents = Sql::with("arrival >= toDateTime(?, 'UTC')", whole.from.seconds())
+            .then(" AND arrival < toDateTime(?, 'UTC')")
+            .bind(whole.to.seconds());
+        for (table, window, old) in [
+            ("extents", whole, extents),
+            ("long_flows", exactly, arrived(exactly)),
+        ] {
+            self.delete(table, old).await?;
+            let columns = self.columns(table).await?;
+            self.make(table, &columns, arrived(window), Sql::text("1"))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses if `flows` may lack rows of what is to be made of it: if some of it was stored so long ago that its
+    /// records may be gone.
+    async fn must_hold(&self, hours: &BTreeSet<i64>, stretch: &Stretch) -> Result<(), StoreError> {
+        let horizon = Horizon {
+            now: clock::now(),
+            kept: self.config.retention,
+            stored_since: None,
+        };
+        let kept_since = horizon.kept_since(Tier::Flows);
+        let database = self.database();
+        let arrived = arrived(Window {
+            from: stretch.received_from,
+            to: stretch.received_to,
+        });
+        let long_flows = Sql::text(format!("{database}.long_flows\nWHERE ")).join(arrived);
+        let hours: Vec<i64> = hours.iter().copied().collect();
+        let rollups = hours.chunks(HOURS_AT_ONCE).map(|some| {
+            Sql::text(format!("{database}.interfaces_1h\nWHERE ")).join(in_hours(some))
+        });
+        for source in std::iter::once(long_flows).chain(rollups) {
+            let oldest = Sql::text(OLDEST).join(source);
+            let oldest: Vec<u32> = self.read(oldest).await?;
+            let oldest =
+                Timestamp::from_seconds(oldest.first().copied().unwrap_or(u32::MAX).into());
+            if oldest < kept_since {
+                let message = format!(
+                    "this stretch cannot be made anew: its hours also count flows that were stored at {oldest}, longer ago \
+                     than flow records are kept (flows_days = {})",
+                    self.config.retention.flows_days
+                );
+                return Err(StoreError::Question(message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Records of which some part is in the rollups' buckets of an hour.
+    fn rows_in_hour(&self, hour: i64) -> Sql {
+        let from = Timestamp::from_seconds(hour);
+        let window = Window {
+            from,
+            to: from + HOUR,
+        };
+        // Longer lives are in no rollup, so nothing that began or ends further away is.
+        living(self.database(), window, "flows")
+            .then("\n    AND begins_at >= fromUnixTimestamp64Nano(?, 'UTC')")
+            .instant(window.from.offset(-Tier::Hour.life_ns_max()))
+            .then(" AND ends_at < fromUnixTimestamp64Nano(?, 'UTC')")
+            .instant(window.to.offset(Tier::Hour.life_ns_max()))
+    }
+
+    /// Inserts what the view of a table makes of these records, as far as it is `wanted`.
+    async fn make(
+        &self,
+        table: &str,
+        columns: &str,
+        records: Sql,
+        wanted: Sql,
+    ) -> Result<(), StoreError> {
+        let Some(made) = Names::of(&self.config).made_of(table, records) else {
+            return Err(StoreError::Configuration(format!(
+                "the schema has no view for {table}"
+            )));
+        };
+        let sql = Sql::text(format!(
+            "INSERT INTO {}.{table} ({columns})\n{INSERT_SETTINGS}\nSELECT {columns} FROM (\n",
+            self.database()
+        ));
+        let sql = sql.join(made).then("\n)\nWHERE ").join(wanted);
+        Ok(sql.query(&self.client).execute().await?)
+    }
+
+    async fn delete(&self, table: &str, rows: Sql) -> Result<(), StoreError> {
+        let target = Names::of(&self.config).target(table);
+        let sql = Sql::text(format!("DELETE FROM {target}\nWHERE ")).join(rows);
+        let sql = sql.then(DELETE_SETTINGS);
+        Ok(sql.query(&self.client).execute().await?)
+    }
+
+    /// A table's columns, for a list of them: views name theirs, and an INSERT takes them by their places.
+    async fn columns(&self, table: &str) -> Result<String, StoreError> {
+        let sql = Sql::with(
+            "SELECT name FROM system.columns WHERE database = ?",
+            self.database(),
+        );
+        let sql = sql.then(" AND table = ? ORDER BY position").bind(table);
+        let columns: Vec<Column> = self.read(sql).await?;
+        let names: Vec<String> = columns
+            .iter()
+            .map(|column| format!("`{}`", column.name))
+            .collect();
+        Ok(names.join(", "))
+    }
+
+    /// Reads without the limits of a question: what is done here is not to end half done.
+    async fn read<T: RowOwned + RowRead>(&self, sql: Sql) -> Result<Vec<T>, StoreError> {
+        let sql = sql.then("\nSETTINGS max_execution_time = 0");
+        Ok(sql.query(&self.client).fetch_all().await?)
+    }
+
+    fn database(&self) -> &str {
+        &self.config.database
+    }
+}
+
+#[derive(Debug, Deserialize, clickhouse::Row)]
+struct Column {
+    name: String,
+}
+
+/// When the first of some rows was stored, seconds since 1970; the largest number if there is none.
+const OLDEST: &str = "SELECT if(count() = 0, toUInt32(4294967295), toUInt32(toUnixTimestamp(min(stored_at))))\nFROM ";
+
+/// The rows of a stretch. Their times of arrival are what partitions and the sort key are asked for.
+fn rows(stretch: &Stretch) -> Sql {
+    let position = |sql: Sql, sign: &str, at: TapePosition| {
+        sql.then(format!(" AND (tape_segment, tape_offset) {sign} (?, ?)"))
+            .bind(u64::from(at.segment))
+            .bind(u64::from(at.offset))
+    };
+    let sql = arrived(Window {
+        from: stretch.received_from,
+        to: stretch.received_to,
+    });
+    let sql = sql
+        .then(" AND collector = ?")
+        .bind(stretch.collector.as_str());
+    position(position(sql, ">=", stretch.from), "<", stretch.to)
+}
+
+fn arrived(window: Window) -> Sql {
+    Sql::text("received_at >= fromUnixTimestamp64Nano(?, 'UTC')")
+        .instant(window.from)
+        .then(" AND received_at < fromUnixTimestamp64Nano(?, 'UTC')")
+        .instant(window.to)
+}
+
+/// Buckets of these hours, which ascend. Hours side by side are one range of the sort key.
+fn in_hours(hours: &[i64]) -> Sql {
+    let runs = hours.chunk_by(|hour, next| hour + HOUR_S == *next);
+    let runs = runs.filter_map(|run| {
+        let (first, last) = (run.first()?, run.last()?);
+        let sql = Sql::with("(bucket >= toDateTime64(?, 0, 'UTC')", *first);
+        Some(
+            sql.then(" AND bucket < toDateTime64(?, 0, 'UTC'))")
+                .bind(last + HOUR_S),
+        )
+    });
+    Sql::list(runs, " OR ").parenthesised()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Engine};
+
+    fn store() -> Store {
+        let config = Config {
+            engine: Engine::Clickhouse,
+            url: Some("http://db:8123".to_owned()),
+            cluster: Some("two_shards".to_owned()),
+            ..Config::default()
+        };
+        Store::new(config, None).unwrap()
+    }
+
+    #[test]
+    fn every_table_that_is_made_has_a_view_over_flows() {
+        let names = Names::of(&store().config);
+        for table in MADE_OF_FLOWS.into_iter().chain(["extents", "long_flows"]) {
+            let made = names.made_of(table, Sql::text("1")).unwrap().to_string();
+            assert_eq!(made.matches("flowreel.flows WHERE 1").count(), 1, "{table}");
+            assert!(!made.contains("_local") && !made.contains('{'), "{made}");
+        }
+        assert!(names.made_of("traffic_1h", Sql::text("1")).is_none());
+    }
+
+    #[test]
+    fn an_hour_of_minutes() {
+        let store = store();
+        let rows = store.rows_in_hour(1_800_000_000);
+        let made = Names::of(&store.config)
+            .made_of("traffic_1m", rows)
+            .unwrap();
+        insta::assert_snapshot!(made.to_string());
+    }
+
+    #[test]
+    fn deletions_reach_the_tables_of_every_shard() {
+        let names = Names::of(&store().config);
+        assert_eq!(
+            names.target("flows"),
+            "flowreel.flows_local ON CLUSTER two_shards"
+        );
+    }
+
+    #[test]
+    fn hours_side_by_side_are_one_range() {
+        let hours = in_hours(&[3600, 7200, 18_000]).to_string();
+        assert_eq!(hours.matches("bucket >=").count(), 2);
+        assert!(
+            hours.ends_with("-- 3600\n-- 10800\n-- 18000\n-- 21600\n"),
+            "{hours}"
+        );
+    }
+}
