@@ -19,8 +19,10 @@ use crate::cli::ConfigArgs;
 pub(crate) struct Config {
     /// Folder for tape, store and catalog.
     pub(crate) data_dir: PathBuf,
-    /// Address of the API and the pages. There is no sign-on yet: other machines are not let in.
+    /// Address of the API and the pages.
     pub(crate) http: SocketAddr,
+    /// Whether `http` may be an address that other machines reach: anybody there sees and changes everything.
+    pub(crate) i_know_there_is_no_sign_on: bool,
     /// Names for elements that Flowreel does not know: a TOML file.
     pub(crate) fields: Option<PathBuf>,
     pub(crate) log: LogConfig,
@@ -66,6 +68,7 @@ impl Default for Config {
         Self {
             data_dir: default_data_dir(),
             http: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+            i_know_there_is_no_sign_on: false,
             fields: None,
             log: LogConfig::default(),
             listen: collector::listen::ListenConfig::default(),
@@ -122,14 +125,16 @@ impl Config {
         if let Some(http) = args.http {
             config.http = http;
         }
+        config.i_know_there_is_no_sign_on |= args.i_know_there_is_no_sign_on;
         config.check()?;
         Ok(config)
     }
 
     fn check(&self) -> Result<()> {
-        if !self.http.ip().is_loopback() {
+        if !self.http.ip().is_loopback() && !self.i_know_there_is_no_sign_on {
             bail!(
-                "http = {}: there is no sign-on yet, so the API answers on this machine only; use 127.0.0.1 or [::1]",
+                "http = {}: there is no sign-on yet, so the API answers on this machine only; \
+                 --i-know-there-is-no-sign-on lets everybody in who reaches that address",
                 self.http
             );
         }

@@ -282,3 +282,50 @@ fn engine_of(server: u32) -> u32 {
         })
     })
 }
+
+#[test]
+fn what_is_named_today_names_the_past_after_a_reclassification() {
+    let Some(folder) = captures() else { return };
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    send(&folder.join("generated/softflowd-v5-synscan.pcap"), &server);
+    server.wait_for_datagrams(69);
+    send(
+        &folder.join("generated/softflowd-v9-wsgi_drum.pcap"),
+        &server,
+    );
+    server.wait_for_datagrams(71);
+    let before: Vec<TopRow> = server.get(&format!("/api/v1/top/applications?{ALWAYS}&limit=10000"));
+    let rules = serde_json::json!({"application": [{"name": "everything", "servers": ["0.0.0.0/0", "::/0"]}]});
+    let put = ureq::put(format!("{}/api/v1/rules", server.url()))
+        .send_json(&rules)
+        .unwrap();
+    assert_eq!(put.status(), 200);
+    for _ in 0..2 {
+        let printed = printed(&server.cli(&["reclassify", "--last", "1h"]));
+        assert_eq!(
+            printed,
+            "71 datagrams decoded again; 2034 flow records before, 2034 now\n"
+        );
+        let after: Vec<TopRow> =
+            server.get(&format!("/api/v1/top/applications?{ALWAYS}&limit=10000"));
+        assert_eq!(totals(&after), totals(&before));
+        assert_eq!(
+            after
+                .iter()
+                .map(|row| row.name.as_str())
+                .collect::<Vec<_>>(),
+            ["everything"]
+        );
+        let raw: Vec<TopRow> = server.get(&format!(
+            "/api/v1/top/applications?{ALWAYS}&filter=packets%20%3E%3D%200"
+        ));
+        assert_eq!(totals(&raw), totals(&before));
+    }
+    let refused = server.cli(&["reclassify", "--from", "1990-01-01", "--to", "1990-01-02"]);
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        error.contains("the tape holds nothing that arrived from 1990-01-01"),
+        "{error}"
+    );
+}

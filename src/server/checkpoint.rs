@@ -19,6 +19,8 @@ const FORMAT: u32 = 1;
 /// What decoding knew at a position.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct PipelineState {
+    /// Where it was taken; between changes of what it knows a checkpoint goes on without it.
+    pub(crate) position: TapePosition,
     pub(crate) decoder: DecoderState,
     pub(crate) normaliser: NormaliseState,
 }
@@ -117,11 +119,8 @@ impl CheckpointFolder {
                 found: checkpoint.format,
             });
         }
-        let state = match checkpoint.state {
-            Some(number) => read::<PipelineState>(&this.state_path(number))?,
-            None => None,
-        };
         this.state = checkpoint.state;
+        let state = this.state()?;
         Ok((this, Some((checkpoint, state))))
     }
 
@@ -134,12 +133,12 @@ impl CheckpointFolder {
         let before = self.state;
         if let Some(state) = state {
             let number = before.unwrap_or(0) + 1;
-            self.replace(&self.state_path(number), state)?;
+            replace(&self.state_path(number), state)?;
             self.state = Some(number);
         }
         checkpoint.format = FORMAT;
         checkpoint.state = self.state;
-        self.replace(&self.folder.join("checkpoint.json"), &checkpoint)?;
+        replace(&self.folder.join("checkpoint.json"), &checkpoint)?;
         if let Some(old) = before.filter(|old| Some(*old) != self.state) {
             // Nothing names it any more; if it stays, it only takes room.
             let _ = fs::remove_file(self.state_path(old));
@@ -147,29 +146,39 @@ impl CheckpointFolder {
         Ok(())
     }
 
+    /// What was known when it last changed, as it is on disk.
+    pub(crate) fn state(&self) -> Result<Option<PipelineState>, CheckpointError> {
+        match self.state {
+            Some(number) => read(&self.state_path(number)),
+            None => Ok(None),
+        }
+    }
+
     fn state_path(&self, number: u64) -> PathBuf {
         self.folder.join(format!("state-{number}.json"))
     }
+}
 
-    fn replace(&self, path: &Path, value: &impl Serialize) -> Result<(), CheckpointError> {
-        let failed = |source| CheckpointError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let text = serde_json::to_vec(value).map_err(|source| CheckpointError::Damaged {
-            path: path.to_owned(),
-            source,
-        })?;
-        let temporary = path.with_extension("tmp");
-        let mut file = File::create(&temporary).map_err(failed)?;
-        file.write_all(&text)
-            .and_then(|()| file.sync_all())
-            .map_err(failed)?;
-        fs::rename(&temporary, path).map_err(failed)?;
-        File::open(&self.folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed)
-    }
+/// Puts a value in the place of a file, whole or not at all, also if the power goes.
+pub(crate) fn replace(path: &Path, value: &impl Serialize) -> Result<(), CheckpointError> {
+    let failed = |source| CheckpointError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let text = serde_json::to_vec(value).map_err(|source| CheckpointError::Damaged {
+        path: path.to_owned(),
+        source,
+    })?;
+    let temporary = path.with_extension("tmp");
+    let mut file = File::create(&temporary).map_err(failed)?;
+    file.write_all(&text)
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
+    fs::rename(&temporary, path).map_err(failed)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed)
 }
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, CheckpointError> {

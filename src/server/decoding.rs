@@ -63,14 +63,17 @@ impl Decoding {
             let full = self.pipeline.rows() >= BATCH_ROWS_MAX && self.intent.is_none();
             let old = batch_since.elapsed() >= BATCH_AGE_MAX && self.intent.is_none();
             let stopping = idle && closed;
-            let due = self.pipeline.has_moved() && (full || old || stopping || !held.is_empty());
-            if due && self.cut().is_err() {
+            let due = self.pipeline.has_moved() && (full || old || !held.is_empty());
+            if due && self.cut(false).is_err() {
                 return;
             }
-            if idle && stopping {
+            if stopping {
+                self.publish();
+                // If the writer is gone there is nobody left who could keep it.
+                let _ = self.cut(true);
                 return;
             }
-            if published.elapsed() >= PUBLISH_EVERY || stopping {
+            if published.elapsed() >= PUBLISH_EVERY {
                 self.publish();
                 published = Stopwatch::start();
             }
@@ -123,8 +126,8 @@ impl Decoding {
         }
     }
 
-    fn cut(&mut self) -> Result<(), ()> {
-        let staged = self.pipeline.cut();
+    fn cut(&mut self, last: bool) -> Result<(), ()> {
+        let staged = self.pipeline.cut(last);
         self.staged.blocking_send(staged).map_err(drop)
     }
 
@@ -135,6 +138,7 @@ impl Decoding {
         self.shared.publish(Published {
             exporters: Arc::new(self.pipeline.exporters()),
             problems: self.pipeline.problems(),
+            learned: self.pipeline.learned(),
         });
     }
 }

@@ -11,7 +11,7 @@ use flow::{Datagram, Feed, TapePosition, Timestamp, clock};
 use store::catalog::{Import as Noted, ImportCounts};
 
 use super::shared::Shared;
-use super::taping::{ImportBatch, Put};
+use super::taping::{Put, Request};
 
 /// Datagrams that are handed to the tape at a time.
 const BATCH_DATAGRAMS: usize = 1024;
@@ -20,7 +20,7 @@ const BATCH_DATAGRAMS: usize = 1024;
 #[derive(Clone)]
 pub(crate) struct Imports {
     /// To the tape thread: an import waits for the answer to each batch, so one place a running import is enough.
-    queue: SyncSender<ImportBatch>,
+    queue: SyncSender<Request>,
     running: Arc<Mutex<BTreeMap<Feed, Import>>>,
 }
 
@@ -45,7 +45,7 @@ enum ImportError {
 
 impl Imports {
     /// None so far; batches go to `queue`.
-    pub(crate) fn new(queue: SyncSender<ImportBatch>) -> Self {
+    pub(crate) fn new(queue: SyncSender<Request>) -> Self {
         Self {
             queue,
             running: Arc::default(),
@@ -169,7 +169,7 @@ impl Imports {
     fn put(&self, datagrams: Vec<Datagram>) -> Result<Put, ImportError> {
         let (answer, put) = sync_channel(1);
         self.queue
-            .send(ImportBatch { datagrams, answer })
+            .send(Request::Append { datagrams, answer })
             .map_err(|_| ImportError::Stopped)?;
         put.recv().map_err(|_| ImportError::Stopped)
     }

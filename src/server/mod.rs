@@ -8,6 +8,7 @@
 //! | `storing`, `checkpoint` | the task that writes batches, each exactly once |
 //! | `engine` | the embedded store's process |
 //! | `importing` | capture files onto the tape |
+//! | `reclassifying` | a stretch of the past decoded again |
 //! | `shared` | what these tell each other and the API |
 //! | `plant` | the API's view of all of it |
 //! | `metrics` | every counter as text |
@@ -20,6 +21,7 @@ mod metrics;
 mod opening;
 mod pipeline;
 mod plant;
+mod reclassifying;
 mod shared;
 mod storing;
 mod taping;
@@ -37,7 +39,7 @@ use api::router::Api;
 use collector::capture::{Mirror, MirrorConfig, MirrorThread, Selection};
 use collector::listen::{AllowList, ListenThreads, Listener};
 use flow::Datagram;
-use replay::Upkeep;
+use replay::{Pins, Upkeep};
 use serde::Serialize;
 use store::Store;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -49,14 +51,15 @@ use embedded::Embedded;
 use importing::Imports;
 use opening::Opened;
 use plant::{Naming, RunningPlant};
+use reclassifying::Reclassifier;
 use shared::Shared;
 use storing::Storing;
 use taping::Taping;
 
 /// Batches that may wait for the store beside the one that is inserted.
 const STAGED_MAX: usize = 1;
-/// Import batches that may wait for the tape; each import waits for the answer to its own.
-const IMPORT_BATCHES_MAX: usize = 4;
+/// What may wait for the tape thread beside what comes from the wire; whoever asks waits for the answer.
+const TAPE_REQUESTS_MAX: usize = 4;
 /// How long the store may take, at the end, for what is already decoded; the rest is late, on tape.
 const LAST_INSERTS: Duration = Duration::from_millis(2500);
 /// How long requests may take to end.
@@ -124,7 +127,8 @@ impl Server {
             opened.tape.tail(),
         ));
         let (wire, from_wire) = sync_channel(config.listen.queue_batches.max(1));
-        let (imports, from_imports) = sync_channel(IMPORT_BATCHES_MAX);
+        let (requests, from_requests) = sync_channel(TAPE_REQUESTS_MAX);
+        let (jobs, from_jobs) = mpsc::channel(1);
         let (staged, to_store) = mpsc::channel(STAGED_MAX);
         let counters = metrics::Counters {
             engine: engine.as_ref().map(|engine| engine.stats.clone()),
@@ -133,7 +137,8 @@ impl Server {
         let taping = Taping {
             writer: opened.tape,
             wire: from_wire,
-            imports: from_imports,
+            requests: from_requests,
+            pins: Pins::default(),
             shared: shared.clone(),
         };
         let decoding = Decoding {
@@ -153,7 +158,18 @@ impl Server {
 
         let (store_ready, is_store_ready) = watch::channel(false);
         let (abandon, abandoned) = watch::channel(false);
+        let in_force = naming.clone();
+        let reclassifier = Reclassifier {
+            config: config.clone(),
+            store: store.clone(),
+            writer: writer.clone(),
+            collector: opened.collector.clone(),
+            rules: Arc::new(move || in_force.in_force()),
+            tape: requests.clone(),
+        };
         let storing = Storing {
+            jobs: from_jobs,
+            reclassifier,
             writer,
             collector: opened.collector,
             staged: to_store,
@@ -169,7 +185,8 @@ impl Server {
         let plant = Arc::new(RunningPlant {
             shared,
             catalog: opened.catalog,
-            imports: Imports::new(imports),
+            imports: Imports::new(requests),
+            jobs,
             incoming,
             engine: engine.as_ref().map(|engine| engine.state.clone()),
             store_ready: is_store_ready,

@@ -81,7 +81,10 @@ fn pipeline(
     let fields = fields(config).context("fields")?;
     let (decoder, normaliser) = match state {
         Some(state) => {
-            let known = state.decoder.with_books(checkpoint.books.clone());
+            let mut known = state.decoder.with_books(checkpoint.books.clone());
+            if state.position != checkpoint.position {
+                known = known.elsewhere();
+            }
             let waiting: Vec<_> = known.waiting_positions().collect();
             let waiting = waiting
                 .into_iter()

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use collector::decode::{Books, Decoder};
-use collector::normalise::Normaliser;
+use collector::normalise::{LearnedService, Normaliser};
 use flow::site::Rules;
 use flow::{Datagram, Feed, FlowBatch, TapePosition, Timestamp};
 
@@ -109,13 +109,13 @@ impl Pipeline {
         self.from != self.to
     }
 
-    /// Cuts the batch here.
-    pub(crate) fn cut(&mut self) -> Staged {
+    /// Cuts the batch here. What is known goes with it if it has changed, or if this is the last one.
+    pub(crate) fn cut(&mut self, last: bool) -> Staged {
         let versions = (
             self.decoder.state_version(),
             self.normaliser.state_version(),
         );
-        let state = (versions != self.versions).then(|| self.state());
+        let state = (last || versions != self.versions).then(|| self.state());
         self.versions = versions;
         let mut batch = std::mem::take(&mut self.batch);
         batch.pad();
@@ -134,6 +134,7 @@ impl Pipeline {
 
     fn state(&self) -> PipelineState {
         PipelineState {
+            position: self.to,
             decoder: self.decoder.state(),
             normaliser: self.normaliser.state(),
         }
@@ -154,6 +155,11 @@ impl Pipeline {
                 .map(str::to_owned);
         }
         exporters
+    }
+
+    /// Services that were learned.
+    pub(crate) fn learned(&self) -> Vec<LearnedService> {
+        self.normaliser.learned()
     }
 
     /// Every problem that the decoder met, counted by kind.

@@ -5,16 +5,20 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use api::plant::{
-    ImportState, ImportStatus, PartReadiness, Plant, PlantError, Readiness, Reclassified,
+    ImportState, ImportStatus, LearnedEndpoint, PartReadiness, Plant, PlantError, Readiness,
+    Reclassified,
 };
+use collector::normalise::LearnedService;
 use engine::{EngineState, Phase};
 use flow::site::Rules;
 use flow::{Accounting, Feed, Timestamp, clock, health::ExporterHealth};
 use futures_util::future::BoxFuture;
+use store::StoreError;
 use store::catalog::{Catalog, CatalogError, ImportCounts, merge};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::importing::{Imports, counts, remembered};
+use super::reclassifying::{Job, ReclassifyError};
 use super::shared::Shared;
 
 /// Everything that the API may ask of or tell the product.
@@ -27,6 +31,8 @@ pub(crate) struct RunningPlant {
     pub(crate) engine: Option<watch::Receiver<EngineState>>,
     /// Whether the store's schema is in place.
     pub(crate) store_ready: watch::Receiver<bool>,
+    /// To the task that writes.
+    pub(crate) jobs: mpsc::Sender<Job>,
     pub(crate) naming: Naming,
     pub(crate) counters: super::metrics::Counters,
 }
@@ -197,6 +203,24 @@ impl Plant for RunningPlant {
         self.incoming.clone()
     }
 
+    fn learned(&self) -> Vec<LearnedEndpoint> {
+        let endpoint = |service: LearnedService| LearnedEndpoint {
+            name: service.name(),
+            feed: service.feed.0,
+            address: service.address,
+            port: service.port,
+            protocol: service.protocol,
+            since: service.since,
+            last_seen: service.last_seen,
+        };
+        self.shared
+            .published()
+            .learned
+            .into_iter()
+            .map(endpoint)
+            .collect()
+    }
+
     fn rules(&self) -> Rules {
         self.naming.in_force()
     }
@@ -242,8 +266,19 @@ impl Plant for RunningPlant {
         from: Timestamp,
         to: Timestamp,
     ) -> BoxFuture<'_, Result<Reclassified, PlantError>> {
-        let _ = (from, to);
-        Box::pin(async { Err(PlantError::Refused("not yet".to_owned())) })
+        Box::pin(async move {
+            let (answer, done) = oneshot::channel();
+            let stopped = |_| PlantError::Refused("the server is being stopped".to_owned());
+            let sent = self.jobs.send(Job { from, to, answer }).await;
+            sent.map_err(|_| PlantError::Refused("the store is not ready yet".to_owned()))?;
+            done.await.map_err(stopped)?.map_err(|error| match error {
+                refused @ (ReclassifyError::NotOnTape { .. } | ReclassifyError::Stopped) => {
+                    PlantError::Refused(refused.to_string())
+                }
+                ReclassifyError::Store(StoreError::Question(why)) => PlantError::Refused(why),
+                other => failed("the stretch could not be decoded again")(other),
+            })
+        })
     }
 }
 

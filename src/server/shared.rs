@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use collector::capture::MirrorStats;
 use collector::listen::ListenStats;
+use collector::normalise::LearnedService;
 use flow::accounting::Ledger;
 use flow::health::ExporterHealth;
 use flow::site::Rules;
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
 pub(crate) struct Published {
     pub(crate) exporters: Arc<Vec<ExporterHealth>>,
     pub(crate) problems: Vec<(&'static str, u64)>,
+    pub(crate) learned: Vec<LearnedService>,
 }
 
 impl Shared {

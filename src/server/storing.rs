@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::checkpoint::{Checkpoint, CheckpointFolder, PipelineState};
 use super::pipeline::Staged;
+use super::reclassifying::{Job, Reclassifier, ReclassifyError};
 use super::shared::Shared;
 
 /// First and longest pause before an insert is tried again.
@@ -29,6 +30,9 @@ pub(crate) struct Storing {
     pub(crate) folder: CheckpointFolder,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) shared: Arc<Shared>,
+    /// Stretches to be decoded again, one at a time, between two inserts.
+    pub(crate) jobs: mpsc::Receiver<Job>,
+    pub(crate) reclassifier: Reclassifier,
     /// Set when the product stops and the store has had its time: what is not acknowledged then stays on tape.
     pub(crate) abandon: watch::Receiver<bool>,
 }
@@ -39,17 +43,24 @@ impl Storing {
         let mut on_disk = self.checkpoint.position;
         // The state at the checkpoint's position, not yet on disk.
         let mut state: Option<PipelineState> = None;
+        self.resume().await;
         loop {
-            let staged = match tokio::time::timeout(IDLE, self.staged.recv()).await {
-                Ok(Some(staged)) => staged,
-                Ok(None) => break,
-                Err(_) => {
+            let staged = tokio::select! {
+                biased;
+                staged = self.staged.recv() => staged,
+                Some(job) = self.jobs.recv() => {
+                    self.save(&mut state).await;
+                    self.reclassify(job).await;
+                    continue;
+                }
+                () = tokio::time::sleep(IDLE) => {
                     if on_disk != self.checkpoint.position && self.save(&mut state).await {
                         on_disk = self.checkpoint.position;
                     }
                     continue;
                 }
             };
+            let Some(staged) = staged else { break };
             if !staged.batch.is_empty() {
                 self.checkpoint.intent = Some(staged.to);
                 if !self.save_until_done(&mut state).await || !self.insert(&staged).await {
@@ -64,6 +75,30 @@ impl Storing {
             self.shared.acknowledge(&self.checkpoint, staged.feeds);
         }
         self.save(&mut state).await;
+    }
+
+    /// Goes on with a reclassification that an earlier process had begun.
+    async fn resume(&mut self) {
+        let known = self.folder.state().unwrap_or_default();
+        let resumed = tokio::select! {
+            resumed = self.reclassifier.resume(known) => resumed,
+            () = abandoned(&mut self.abandon) => return,
+        };
+        if let Err(error) = resumed {
+            tracing::error!(error = %crate::output::chain(&error), "a reclassification cannot go on");
+        }
+    }
+
+    async fn reclassify(&mut self, job: Job) {
+        let result = match self.folder.state() {
+            Ok(known) => tokio::select! {
+                result = self.reclassifier.run(job.from, job.to, self.checkpoint.position, known) => result,
+                () = abandoned(&mut self.abandon) => Err(ReclassifyError::Stopped),
+            },
+            Err(error) => Err(error.into()),
+        };
+        // Whoever asked may have gone; it is done all the same.
+        let _ = job.answer.send(result);
     }
 
     /// Inserts until the store has it. Returns false if the work is abandoned.

@@ -1,5 +1,6 @@
 //! The tape thread: puts every datagram on tape before anything looks at it.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
@@ -15,11 +16,24 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// How often old segments are looked for.
 const RETAIN_EVERY: Duration = Duration::from_secs(5);
 
-/// Datagrams of an import, and where to say that they are on tape.
-pub(crate) struct ImportBatch {
-    pub(crate) datagrams: Vec<Datagram>,
-    pub(crate) answer: SyncSender<Put>,
+/// What others ask of the tape thread, and where to say that it is done.
+pub(crate) enum Request {
+    /// Put an import's datagrams on tape.
+    Append {
+        datagrams: Vec<Datagram>,
+        answer: SyncSender<Put>,
+    },
+    /// Keep these segments, whatever their age and the tape's size, until they are given free.
+    Pin {
+        segments: RangeInclusive<u32>,
+        answer: SyncSender<()>,
+    },
+    /// Give them free.
+    Unpin,
 }
+
+/// The one who pins: at most one stretch is decoded again at a time.
+const PIN: &str = "reclassify";
 
 /// What became of an import's batch.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +49,9 @@ pub(crate) struct Taping {
     pub(crate) writer: TapeWriter,
     /// Batches from the sockets; when it is full the listeners count `queue_full`.
     pub(crate) wire: Receiver<Vec<Datagram>>,
-    /// Batches from imports; when it is full the import waits.
-    pub(crate) imports: Receiver<ImportBatch>,
+    /// Imports and others, who wait for the answer.
+    pub(crate) requests: Receiver<Request>,
+    pub(crate) pins: Pins,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -56,9 +71,9 @@ impl Taping {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            import_ready = match self.imports.try_recv() {
-                Ok(batch) => {
-                    self.append_import(&batch);
+            import_ready = match self.requests.try_recv() {
+                Ok(request) => {
+                    self.serve(request);
                     true
                 }
                 Err(_) => false,
@@ -75,22 +90,29 @@ impl Taping {
         self.shared.note_appended(&appended);
     }
 
-    fn append_import(&mut self, batch: &ImportBatch) {
-        let appended = self.writer.append(&batch.datagrams, clock::now());
-        let put = Put {
-            written: appended.written,
-            end: self.writer.end(),
-        };
-        // The import may have been given up; then nobody waits for the answer.
-        let _ = batch.answer.try_send(put);
+    /// Whoever asked may have gone; then nobody waits for the answer.
+    fn serve(&mut self, request: Request) {
+        match request {
+            Request::Append { datagrams, answer } => {
+                let appended = self.writer.append(&datagrams, clock::now());
+                let put = Put {
+                    written: appended.written,
+                    end: self.writer.end(),
+                };
+                let _ = answer.try_send(put);
+            }
+            Request::Pin { segments, answer } => {
+                self.pins.pin(PIN, segments);
+                self.retain();
+                let _ = answer.try_send(());
+            }
+            Request::Unpin => self.pins.unpin(PIN),
+        }
     }
 
     fn retain(&mut self) {
         let stored_up_to = self.shared.stored_up_to();
-        if let Err(error) = self
-            .writer
-            .retain(clock::now(), stored_up_to, &Pins::default())
-        {
+        if let Err(error) = self.writer.retain(clock::now(), stored_up_to, &self.pins) {
             self.shared.report_tape_error(&error);
         }
     }

@@ -1,0 +1,292 @@
+//! A stretch of the past decoded again, under the rules of today, in place of what the store has of it.
+//!
+//! It runs between two inserts, so nothing else writes meanwhile; what arrives waits on tape. What is being done is
+//! noted on disk first: if the process dies in the middle, the next one does it again from the beginning, which changes
+//! nothing that was done already.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
+
+use api::plant::Reclassified;
+use collector::decode::Decoder;
+use collector::normalise::Normaliser;
+use flow::site::Rules;
+use flow::{FlowBatch, TapePosition, Timestamp, clock};
+use replay::{TapeReader, stretches_between};
+use serde::{Deserialize, Serialize};
+use store::rebuild::Stretch;
+use store::{Store, StoreError, Writer};
+use tokio::sync::oneshot;
+
+use super::checkpoint::{CheckpointError, PipelineState};
+use super::taping::Request;
+use crate::config::Config;
+
+/// How long before the stretch decoding starts, to see the templates that were in force; exporters repeat them at
+/// least this often.
+const PRE_ROLL: Duration = Duration::from_secs(30 * 60);
+/// Datagrams and octets that are read from tape at a time.
+const READ_DATAGRAMS_MAX: usize = 4096;
+const READ_OCTETS_MAX: usize = 4 << 20;
+/// Pause before a step that the store could not do now is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Why a stretch could not be decoded again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReclassifyError {
+    #[error("the tape holds nothing that arrived from {from} to {to}")]
+    NotOnTape { from: Timestamp, to: Timestamp },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Tape(#[from] replay::TapeError),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error("{path}: cannot be read or written")]
+    Note {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("the elements' table cannot be read: {0}")]
+    Fields(String),
+    #[error("the server is being stopped; it goes on at the next start")]
+    Stopped,
+}
+
+/// What somebody asked for.
+pub(crate) struct Job {
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+    pub(crate) answer: oneshot::Sender<Result<Reclassified, ReclassifyError>>,
+}
+
+/// What is being done, as it is noted on disk.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Noted {
+    from: Timestamp,
+    to: Timestamp,
+    begin: TapePosition,
+    end: TapePosition,
+    /// Hours of event time that the old rows touched.
+    hours: BTreeSet<i64>,
+    rows_before: u64,
+}
+
+/// All that it takes.
+pub(crate) struct Reclassifier {
+    pub(crate) config: Config,
+    pub(crate) store: Arc<Store>,
+    pub(crate) writer: Writer,
+    pub(crate) collector: String,
+    pub(crate) rules: Arc<dyn Fn() -> Rules + Send + Sync>,
+    pub(crate) tape: SyncSender<Request>,
+}
+
+impl Reclassifier {
+    /// Does what was asked. `stored` is how far the tape is in the store; what lies behind it is decoded later anyway.
+    pub(crate) async fn run(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        stored: TapePosition,
+        known: Option<PipelineState>,
+    ) -> Result<Reclassified, ReclassifyError> {
+        let stretches = stretches_between(&self.tape_folder(), from, to)?;
+        let begin = stretches.iter().map(|stretch| stretch.begin).min();
+        let end = stretches
+            .iter()
+            .map(|stretch| stretch.end)
+            .max()
+            .map(|end| end.min(stored));
+        let (Some(begin), Some(end)) = (
+            begin,
+            end.filter(|end| begin.is_some_and(|begin| begin < *end)),
+        ) else {
+            return Err(ReclassifyError::NotOnTape { from, to });
+        };
+        self.pin(begin.segment..=end.segment)?;
+        let mut noted = Noted {
+            from,
+            to,
+            begin,
+            end,
+            hours: BTreeSet::new(),
+            rows_before: 0,
+        };
+        let stretch = self.stretch(&noted);
+        noted.hours = self.store.hours_of(&stretch).await?;
+        noted.rows_before = self.store.rows_of(&stretch).await?;
+        self.note(&noted)?;
+        self.replace(noted, known).await
+    }
+
+    /// Goes on with what an earlier process had begun, if there is such a thing.
+    pub(crate) async fn resume(&self, known: Option<PipelineState>) -> Result<(), ReclassifyError> {
+        let path = self.note_path();
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(ReclassifyError::Note { path, source }),
+        };
+        let noted: Noted =
+            serde_json::from_slice(&text).map_err(|error| ReclassifyError::Note {
+                path,
+                source: error.into(),
+            })?;
+        tracing::info!(from = %noted.from, to = %noted.to, "an interrupted reclassification goes on");
+        self.pin(noted.begin.segment..=noted.end.segment)?;
+        self.replace(noted, known).await.map(drop)
+    }
+
+    async fn replace(
+        &self,
+        noted: Noted,
+        known: Option<PipelineState>,
+    ) -> Result<Reclassified, ReclassifyError> {
+        let stretch = self.stretch(&noted);
+        patiently(|| self.store.erase(&stretch)).await?;
+        let datagrams = self.decode_again(&noted, known).await?;
+        let mut hours = patiently(|| self.store.hours_of(&stretch)).await?;
+        hours.extend(&noted.hours);
+        patiently(|| self.store.rebuild(&hours, &stretch)).await?;
+        let rows_after = patiently(|| self.store.rows_of(&stretch)).await?;
+        let path = self.note_path();
+        std::fs::remove_file(&path).map_err(|source| ReclassifyError::Note { path, source })?;
+        // If the tape thread is gone, so are its pins.
+        let _ = self.tape.send(Request::Unpin);
+        Ok(Reclassified {
+            datagrams,
+            rows_before: noted.rows_before,
+            rows_after,
+        })
+    }
+
+    /// Decodes the stretch and inserts what it means; returns how many datagrams it held.
+    async fn decode_again(
+        &self,
+        noted: &Noted,
+        known: Option<PipelineState>,
+    ) -> Result<u64, ReclassifyError> {
+        let (mut decoder, mut normaliser) = self.decoder(known)?;
+        let earlier = stretches_between(&self.tape_folder(), noted.from - PRE_ROLL, noted.from)?;
+        let first = earlier
+            .iter()
+            .map(|stretch| stretch.begin)
+            .min()
+            .unwrap_or(noted.begin)
+            .min(noted.begin);
+        let mut reader = TapeReader::open(&self.tape_folder(), first, None);
+        let (mut batch, mut datagrams, mut number) = (FlowBatch::default(), 0, 0);
+        let run = clock::now().nanos();
+        while reader.position() < noted.end {
+            let read =
+                tokio::task::block_in_place(|| reader.read(READ_DATAGRAMS_MAX, READ_OCTETS_MAX))?;
+            if read.is_empty() {
+                break;
+            }
+            for (position, datagram) in read.iter().filter(|(position, _)| *position < noted.end) {
+                if datagram.is_end_of_feed() {
+                    decoder.end_feed(datagram.feed);
+                    continue;
+                }
+                datagrams += u64::from(noted.holds(*position, datagram.received_at));
+                decoder.decode(datagram, *position, &mut batch);
+            }
+            normaliser.normalise(&mut batch, 0);
+            let rows = noted.rows_within(&mut batch);
+            number += 1;
+            let token = format!("{}:again:{run}:{number}", self.collector);
+            patiently(|| self.writer.insert(&rows, &token, clock::now())).await?;
+        }
+        Ok(datagrams)
+    }
+
+    /// With what is known today of templates and names, but of no one's sequence: that belongs to the present.
+    fn decoder(
+        &self,
+        known: Option<PipelineState>,
+    ) -> Result<(Decoder, Normaliser), ReclassifyError> {
+        let fields = crate::config::field_table(self.config.fields.as_deref());
+        let fields =
+            fields.map_err(|error| ReclassifyError::Fields(crate::output::one_line(&error)))?;
+        let mut normaliser = Normaliser::new(self.config.normalise.clone(), &(self.rules)());
+        let decoder = match known {
+            Some(state) => {
+                normaliser.restore(&state.normaliser);
+                let known = state.decoder.elsewhere().with_nothing_waiting();
+                Decoder::restore(self.config.decode.clone(), fields, known, [])
+            }
+            None => Decoder::new(self.config.decode.clone(), fields),
+        };
+        Ok((decoder, normaliser))
+    }
+
+    fn stretch(&self, noted: &Noted) -> Stretch {
+        Stretch {
+            collector: self.collector.clone(),
+            from: noted.begin,
+            to: noted.end,
+            received_from: noted.from,
+            received_to: noted.to,
+        }
+    }
+
+    /// Waits until the tape keeps these segments.
+    fn pin(&self, segments: std::ops::RangeInclusive<u32>) -> Result<(), ReclassifyError> {
+        let (answer, done) = sync_channel(1);
+        tokio::task::block_in_place(|| {
+            self.tape
+                .send(Request::Pin { segments, answer })
+                .map_err(|_| ReclassifyError::Stopped)?;
+            done.recv().map_err(|_| ReclassifyError::Stopped)
+        })
+    }
+
+    fn note(&self, noted: &Noted) -> Result<(), ReclassifyError> {
+        let path = self.note_path();
+        super::checkpoint::replace(&path, noted).map_err(ReclassifyError::Checkpoint)
+    }
+
+    fn note_path(&self) -> PathBuf {
+        self.config.path("checkpoint").join("reclassify.json")
+    }
+
+    fn tape_folder(&self) -> PathBuf {
+        self.config.path("tape")
+    }
+}
+
+impl Noted {
+    fn holds(&self, position: TapePosition, received_at: Timestamp) -> bool {
+        (self.begin..self.end).contains(&position) && (self.from..self.to).contains(&received_at)
+    }
+
+    /// Takes a batch and leaves it empty; what does not belong to the stretch is dropped.
+    fn rows_within(&self, batch: &mut FlowBatch) -> FlowBatch {
+        let mut batch = std::mem::take(batch);
+        let received_at =
+            |batch: &FlowBatch, row: usize| Timestamp::from_nanos(batch.origin.received_at[row]);
+        let keep: Vec<bool> = (0..batch.rows())
+            .map(|row| self.holds(batch.position(row), received_at(&batch, row)))
+            .collect();
+        batch.retain(&keep);
+        batch.pad();
+        batch
+    }
+}
+
+/// Tries again as long as the store can't do it now.
+async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
+    mut step: impl FnMut() -> F,
+) -> Result<T, ReclassifyError> {
+    loop {
+        match step().await {
+            Err(error) if error.is_retryable() => tokio::time::sleep(PAUSE).await,
+            result => return result.map_err(ReclassifyError::Store),
+        }
+    }
+}
