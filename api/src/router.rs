@@ -93,7 +93,12 @@ mod tests {
         let document = serde_json::to_value(openapi()).unwrap();
         let mut routes: Vec<String> = Vec::new();
         for (path, item) in document["paths"].as_object().unwrap() {
-            routes.extend(item.as_object().unwrap().keys().map(|method| format!("{method} {path}")));
+            routes.extend(
+                item.as_object()
+                    .unwrap()
+                    .keys()
+                    .map(|method| format!("{method} {path}")),
+            );
         }
         routes.sort_unstable();
         let expected = [
