@@ -2,12 +2,13 @@
 
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release/flowreel
 
-.PHONY: demo test check bench bless fuzz setup-build setup-test
+.PHONY: demo test check bench bless fuzz setup-build setup-test setup-fuzz
 
 # Builds, starts everything, plays two hours of history and goes on live. Ctrl-C ends it.
+# `make demo ARGS="--http 127.0.0.1:9090"` hands flags on; `flowreel demo --help` names them.
 demo: setup-build
-	cargo build --release --locked --quiet
-	$(RELEASE) demo
+	cargo build --release --locked
+	$(RELEASE) demo $(ARGS)
 
 # What CI runs: everything that `check` looks at, then every test.
 test: setup-build setup-test check
@@ -29,7 +30,7 @@ bless: setup-build
 	FLOWREEL_BLESS=1 INSTA_UPDATE=always cargo test --workspace --locked
 
 # Feeds mutated captures to the decoder for a minute; FUZZ_SECONDS=3600 for longer.
-fuzz: setup-build
+fuzz: setup-build setup-fuzz
 	scripts/fuzz.sh
 
 setup-build:
@@ -38,3 +39,6 @@ setup-build:
 
 setup-test:
 	@scripts/packages.sh test
+
+setup-fuzz:
+	@scripts/packages.sh fuzz

@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
-# Makes sure that Debian packages are installed: `packages.sh build` or `packages.sh build test`.
+# Makes sure that Debian packages are installed: `packages.sh build test fuzz`, or some of these.
 # As root it installs what is missing; as anybody else it says what to install and stops.
+# It never starts a service: nfdump's would take UDP port 2055, which is ours, and fprobe's would watch eth0.
 set -euo pipefail
 
 build=(gcc libpcap-dev make pkg-config)
-test=(fprobe iproute2 nfdump softflowd)
+test=(fprobe iproute2 nfdump softflowd) # softflowd's package holds softflowctl too
+fuzz=(g++ python3)
+services=(fprobe nfdump softflowd)
 
 wanted=()
 for set in "$@"; do
   case "$set" in
     build) wanted+=("${build[@]}") ;;
     test) wanted+=("${test[@]}") ;;
-    *) echo "packages.sh: unknown set '$set'; there are: build, test" >&2; exit 2 ;;
+    fuzz) wanted+=("${fuzz[@]}") ;;
+    *) echo "packages.sh: unknown set '$set'; there are: build, test, fuzz" >&2; exit 2 ;;
   esac
 done
 
@@ -29,8 +33,18 @@ done
 
 if [ "$(id -u)" -ne 0 ]; then
   echo "Flowreel needs Debian packages that are not installed here: ${missing[*]}" >&2
-  echo "Install them as root (apt-get install ${missing[*]}), then run the same command again." >&2
+  echo "Run $0 $* as root, then the same command again: it installs them without starting the services" >&2
+  echo "that some of them bring." >&2
   exit 1
+fi
+
+# While packages are set up, their services ask this file whether they may start (invoke-rc.d(8)); 101 is no.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  trap 'exit 1' INT TERM
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
 fi
 
 echo "installing Debian packages: ${missing[*]}"
@@ -39,3 +53,10 @@ export DEBIAN_FRONTEND=noninteractive
 apt=(apt-get -q -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3)
 "${apt[@]}" update >/dev/null
 "${apt[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
+
+# Nor at the next start of the machine. Those that were here before stay as they are.
+for package in "${missing[@]}"; do
+  case " ${services[*]} " in
+    *" $package "*) update-rc.d "$package" disable >/dev/null 2>&1 || true ;;
+  esac
+done
