@@ -82,7 +82,13 @@ pub(crate) type Found = (Checkpoint, Option<PipelineState>);
 pub(crate) enum CheckpointError {
     #[error("{path}: cannot be read or written")]
     Io { path: PathBuf, source: io::Error },
-    #[error("{path}: is damaged; move it away to start from what the store has")]
+    #[error(
+        "{path}: is missing; take the folder from a backup, as without it what is stored cannot be told"
+    )]
+    Missing { path: PathBuf },
+    #[error(
+        "{path}: is damaged; take the folder from a backup, as without it what is stored cannot be told"
+    )]
     Damaged {
         path: PathBuf,
         source: serde_json::Error,
@@ -149,7 +155,11 @@ impl CheckpointFolder {
     /// What was known when it last changed, as it is on disk.
     pub(crate) fn state(&self) -> Result<Option<PipelineState>, CheckpointError> {
         match self.state {
-            Some(number) => read(&self.state_path(number)),
+            Some(number) => {
+                let path = self.state_path(number);
+                let missing = || CheckpointError::Missing { path: path.clone() };
+                read(&path)?.map(Some).ok_or_else(missing)
+            }
             None => Ok(None),
         }
     }

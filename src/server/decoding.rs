@@ -54,23 +54,27 @@ impl Decoding {
                 std::mem::take(&mut held)
             };
             let idle = datagrams.is_empty();
+            let mut due = false;
             if !idle {
                 if !self.pipeline.has_moved() {
                     batch_since = Stopwatch::start();
                 }
-                held = self.take(datagrams);
+                (held, due) = self.take(datagrams);
             }
-            let full = self.pipeline.rows() >= BATCH_ROWS_MAX && self.intent.is_none();
-            let old = batch_since.elapsed() >= BATCH_AGE_MAX && self.intent.is_none();
-            let stopping = idle && closed;
-            let due = self.pipeline.has_moved() && (full || old || !held.is_empty());
+            // An interrupted batch ends where it ended, however old or large it is.
+            if self.intent.is_none() && self.pipeline.has_moved() {
+                due |= self.pipeline.rows() >= BATCH_ROWS_MAX
+                    || batch_since.elapsed() >= BATCH_AGE_MAX;
+            }
             if due && self.cut(false).is_err() {
                 return;
             }
-            if stopping {
+            if idle && closed {
                 self.publish();
-                // If the writer is gone there is nobody left who could keep it.
-                let _ = self.cut(true);
+                if self.intent.is_none() {
+                    // If the writer is gone there is nobody left who could keep it.
+                    let _ = self.cut(true);
+                }
                 return;
             }
             if published.elapsed() >= PUBLISH_EVERY {
@@ -88,29 +92,30 @@ impl Decoding {
             Ok(datagrams) => datagrams,
             Err(error) => {
                 self.shared.report_tape_error(&error);
+                // The tape's end is ahead, so waiting for it would not wait at all.
+                std::thread::park_timeout(PATIENCE);
                 Vec::new()
             }
         }
     }
 
-    /// Decodes; what lies beyond the end of an interrupted batch is given back.
+    /// Decodes, up to the end of an interrupted batch if that is among them. Gives back what lies beyond it, and
+    /// whether it was reached: the batch must be cut there.
     fn take(
         &mut self,
         mut datagrams: Vec<(TapePosition, Datagram)>,
-    ) -> Vec<(TapePosition, Datagram)> {
+    ) -> (Vec<(TapePosition, Datagram)>, bool) {
         let mut end = self.reader.position();
         let mut rest = Vec::new();
-        if let Some(intent) = self.intent
-            && end >= intent
-        {
+        let reached = self.intent.take_if(|intent| end >= *intent);
+        if let Some(intent) = reached {
             let split = datagrams.partition_point(|(position, _)| *position < intent);
             rest = datagrams.split_off(split);
             end = intent;
-            self.intent = None;
         }
         let passed = self.passed(rest.len());
         self.pipeline.take(&datagrams, end, passed);
-        rest
+        (rest, reached.is_some())
     }
 
     /// The tape's count at the reader's position, less what was given back.

@@ -1,7 +1,7 @@
 //! What lies in the data directory, opened: catalog, tape, checkpoint; and the decoder as it was at the checkpoint.
 
-use anyhow::{Context as _, Result};
-use collector::decode::Decoder;
+use anyhow::{Context as _, Result, bail};
+use collector::decode::{Decoder, DecoderState};
 use collector::fields::FieldTable;
 use collector::normalise::Normaliser;
 use flow::site::Rules;
@@ -42,7 +42,17 @@ impl Opened {
         catalog.fail_interrupted_imports(clock::now()).await?;
         let collector = catalog.collector_id().await?;
         let (folder, found) = CheckpointFolder::open(config.path("checkpoint"))?;
-        let (checkpoint, state) = found.unwrap_or_default();
+        if found.is_none() && tape.datagrams_total() > 0 {
+            bail!(
+                "{}: is missing beside a tape of {} datagrams; take it from a backup, as without it they would be stored \
+                 twice, or move the whole data directory away to begin anew",
+                config.path("checkpoint").join("checkpoint.json").display(),
+                tape.datagrams_total()
+            );
+        }
+        let (mut folder, (checkpoint, state)) = (folder, found.unwrap_or_default());
+        // From here on there is one, and a tape without one has lost it.
+        folder.write(checkpoint.clone(), None)?;
         // A tape that lost its end gives no position away twice.
         tape.begin_after(
             checkpoint.intent.unwrap_or(checkpoint.position),
@@ -79,26 +89,21 @@ fn pipeline(
     rules: &Rules,
 ) -> Result<Pipeline> {
     let fields = fields(config).context("fields")?;
-    let (decoder, normaliser) = match state {
-        Some(state) => {
-            let mut known = state.decoder.with_books(checkpoint.books.clone());
-            if state.position != checkpoint.position {
-                known = known.elsewhere();
-            }
-            let waiting: Vec<_> = known.waiting_positions().collect();
-            let waiting = waiting
-                .into_iter()
-                .filter_map(|position| read_again(config, position));
-            let decoder = Decoder::restore(config.decode.clone(), fields, known, waiting);
-            let mut normaliser = Normaliser::new(config.normalise.clone(), rules);
-            normaliser.restore(&state.normaliser);
-            (decoder, normaliser)
+    let mut normaliser = Normaliser::new(config.normalise.clone(), rules);
+    let mut known = DecoderState::default();
+    if let Some(state) = state {
+        normaliser.restore(&state.normaliser);
+        known = state.decoder;
+        if state.position != checkpoint.position {
+            known = known.elsewhere();
         }
-        None => {
-            let decoder = Decoder::new(config.decode.clone(), fields);
-            (decoder, Normaliser::new(config.normalise.clone(), rules))
-        }
-    };
+    }
+    let known = known.with_books(checkpoint.books.clone());
+    let waiting: Vec<_> = known.waiting_positions().collect();
+    let waiting = waiting
+        .into_iter()
+        .filter_map(|position| read_again(config, position));
+    let decoder = Decoder::restore(config.decode.clone(), fields, known, waiting);
     Ok(Pipeline::new(
         decoder,
         normaliser,

@@ -4,9 +4,11 @@
 //! its start and the datagrams in it, so a batch that was cut short by a crash is made again exactly as it was.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use collector::decode::{Books, Decoder};
 use collector::normalise::{LearnedService, Normaliser};
+use flow::clock::Stopwatch;
 use flow::site::Rules;
 use flow::{Datagram, Feed, FlowBatch, TapePosition, Timestamp};
 
@@ -30,6 +32,9 @@ pub(crate) struct Staged {
     pub(crate) feeds: BTreeMap<Feed, FeedProgress>,
 }
 
+/// What is known goes with every batch as long as taking it down takes less than this.
+const STATE_IS_CHEAP: Duration = Duration::from_millis(5);
+
 /// What an import brought so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FeedProgress {
@@ -48,6 +53,8 @@ pub(crate) struct Pipeline {
     to: TapePosition,
     passed: Passed,
     marks: u64,
+    /// How long it took to write down what is known, the last time.
+    state_took: Duration,
     versions: (u64, u64),
     feeds: BTreeMap<Feed, FeedProgress>,
 }
@@ -69,6 +76,7 @@ impl Pipeline {
             to: position,
             passed,
             marks: passed.marks,
+            state_took: Duration::ZERO,
             versions,
             feeds: BTreeMap::new(),
         }
@@ -109,13 +117,20 @@ impl Pipeline {
         self.from != self.to
     }
 
-    /// Cuts the batch here. What is known goes with it if it has changed, or if this is the last one.
+    /// Cuts the batch here. What is known goes with it if it has changed, if this is the last one, or if it is small: then
+    /// a restart goes on exactly where this one ended, sequence windows and running totals included.
     pub(crate) fn cut(&mut self, last: bool) -> Staged {
         let versions = (
             self.decoder.state_version(),
             self.normaliser.state_version(),
         );
-        let state = (last || versions != self.versions).then(|| self.state());
+        let wanted = last || versions != self.versions || self.state_took < STATE_IS_CHEAP;
+        let state = wanted.then(|| {
+            let watch = Stopwatch::start();
+            let state = self.state();
+            self.state_took = watch.elapsed();
+            state
+        });
         self.versions = versions;
         let mut batch = std::mem::take(&mut self.batch);
         batch.pad();

@@ -102,13 +102,10 @@ impl Reclassifier {
             .map(|stretch| stretch.end)
             .max()
             .map(|end| end.min(stored));
-        let (Some(begin), Some(end)) = (
-            begin,
-            end.filter(|end| begin.is_some_and(|begin| begin < *end)),
-        ) else {
+        let (Some(begin), Some(end)) = (begin, end) else {
             return Err(ReclassifyError::NotOnTape { from, to });
         };
-        self.pin(begin.segment..=end.segment)?;
+        let _pinned = self.pin(begin.segment..=end.segment)?;
         let mut noted = Noted {
             from,
             to,
@@ -117,6 +114,7 @@ impl Reclassifier {
             hours: BTreeSet::new(),
             rows_before: 0,
         };
+        self.must_be_on_tape(&noted)?;
         let stretch = self.stretch(&noted);
         noted.hours = self.store.hours_of(&stretch).await?;
         noted.rows_before = self.store.rows_of(&stretch).await?;
@@ -138,8 +136,34 @@ impl Reclassifier {
                 source: error.into(),
             })?;
         tracing::info!(from = %noted.from, to = %noted.to, "an interrupted reclassification goes on");
-        self.pin(noted.begin.segment..=noted.end.segment)?;
+        let _pinned = self.pin(noted.begin.segment..=noted.end.segment)?;
+        self.must_be_on_tape(&noted)?;
         self.replace(noted, known).await.map(drop)
+    }
+
+    /// Reads the stretch once: what is erased from the store must be there to come again.
+    fn must_be_on_tape(&self, noted: &Noted) -> Result<(), ReclassifyError> {
+        let mut reader = TapeReader::open(&self.tape_folder(), noted.begin, None);
+        let mut first = None;
+        while reader.position() < noted.end {
+            let read =
+                tokio::task::block_in_place(|| reader.read(READ_DATAGRAMS_MAX, READ_OCTETS_MAX))?;
+            let Some((position, _)) = read.first() else {
+                break;
+            };
+            first.get_or_insert(*position);
+        }
+        let whole = first.is_some_and(|first| first.segment == noted.begin.segment)
+            && reader.position() >= noted.end
+            && reader.counts().missing == 0;
+        if whole {
+            Ok(())
+        } else {
+            Err(ReclassifyError::NotOnTape {
+                from: noted.from,
+                to: noted.to,
+            })
+        }
     }
 
     async fn replace(
@@ -156,8 +180,6 @@ impl Reclassifier {
         let rows_after = patiently(|| self.store.rows_of(&stretch)).await?;
         let path = self.note_path();
         std::fs::remove_file(&path).map_err(|source| ReclassifyError::Note { path, source })?;
-        // If the tape thread is gone, so are its pins.
-        let _ = self.tape.send(Request::Unpin);
         Ok(Reclassified {
             datagrams,
             rows_before: noted.rows_before,
@@ -235,15 +257,16 @@ impl Reclassifier {
         }
     }
 
-    /// Waits until the tape keeps these segments.
-    fn pin(&self, segments: std::ops::RangeInclusive<u32>) -> Result<(), ReclassifyError> {
+    /// Waits until the tape keeps these segments; they are given free when the answer is dropped.
+    fn pin(&self, segments: std::ops::RangeInclusive<u32>) -> Result<Pinned, ReclassifyError> {
         let (answer, done) = sync_channel(1);
         tokio::task::block_in_place(|| {
             self.tape
                 .send(Request::Pin { segments, answer })
                 .map_err(|_| ReclassifyError::Stopped)?;
             done.recv().map_err(|_| ReclassifyError::Stopped)
-        })
+        })?;
+        Ok(Pinned(self.tape.clone()))
     }
 
     fn note(&self, noted: &Noted) -> Result<(), ReclassifyError> {
@@ -257,6 +280,18 @@ impl Reclassifier {
 
     fn tape_folder(&self) -> PathBuf {
         self.config.path("tape")
+    }
+}
+
+/// Segments that the tape keeps as long as this lives.
+struct Pinned(SyncSender<Request>);
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        // If the tape thread is gone, so are its pins; if its queue is full, it ends soon or serves the next of them.
+        tokio::task::block_in_place(|| {
+            let _ = self.0.send(Request::Unpin);
+        });
     }
 }
 

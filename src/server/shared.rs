@@ -85,7 +85,8 @@ impl Shared {
     pub(crate) fn accounting(&self) -> Accounting {
         let checkpoint = lock(&self.acknowledged).clone();
         let intake = self.intake();
-        let total = self.tape.datagrams_total();
+        // A tape that lost its end in a power cut counts less than was read from it.
+        let total = self.tape.datagrams_total().max(checkpoint.passed.datagrams);
         let (books, refused) = (checkpoint.books, checkpoint.refused);
         let mut datagrams = Ledger {
             received: total.saturating_sub(checkpoint.passed.marks)

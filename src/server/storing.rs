@@ -19,8 +19,6 @@ use super::shared::Shared;
 /// First and longest pause before an insert is tried again.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// After this long without a batch the checkpoint on disk is brought up to the acknowledged position.
-const IDLE: Duration = Duration::from_secs(1);
 
 /// The task's state.
 pub(crate) struct Storing {
@@ -40,23 +38,17 @@ pub(crate) struct Storing {
 impl Storing {
     /// Runs until the decoding thread is gone or the work is to be abandoned.
     pub(crate) async fn run(mut self) {
-        let mut on_disk = self.checkpoint.position;
         // The state at the checkpoint's position, not yet on disk.
         let mut state: Option<PipelineState> = None;
         self.resume().await;
         loop {
             let staged = tokio::select! {
-                biased;
                 staged = self.staged.recv() => staged,
                 Some(job) = self.jobs.recv() => {
-                    self.save(&mut state).await;
-                    self.reclassify(job).await;
-                    continue;
-                }
-                () = tokio::time::sleep(IDLE) => {
-                    if on_disk != self.checkpoint.position && self.save(&mut state).await {
-                        on_disk = self.checkpoint.position;
+                    if !self.save_until_done(&mut state).await {
+                        return;
                     }
+                    self.reclassify(job).await;
                     continue;
                 }
             };
@@ -73,6 +65,8 @@ impl Storing {
             self.checkpoint.passed = staged.passed;
             state = staged.state.or(state);
             self.shared.acknowledge(&self.checkpoint, staged.feeds);
+            // At once: an intent that is left behind would have the batch made again for nothing.
+            self.save(&mut state).await;
         }
         self.save(&mut state).await;
     }
