@@ -64,6 +64,11 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, error)
     }
 
+    /// 408, 413, 429, 507: not in this way, or not now.
+    pub fn refused(status: StatusCode, error: impl Into<String>) -> Self {
+        Self::new(status, error)
+    }
+
     /// 409, 422, 500, 503 …: with what lies behind it.
     pub fn because(
         status: StatusCode,

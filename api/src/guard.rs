@@ -2,9 +2,12 @@
 //!
 //! Without sign-on the server trusts whoever reaches its address. A browser reaches 127.0.0.1 for any page of any site,
 //! so a request must name this server by an address or `localhost` (no name that somebody pointed here, "DNS
-//! rebinding"), and one that changes something must not come from a page of another origin.
+//! rebinding"), and one that changes something must not come from a page of another origin. Where the operator lets other
+//! machines reach the server, they may read: what changes something must come from this machine.
 
-use axum::extract::Request;
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -13,13 +16,16 @@ use crate::ApiError;
 
 /// The middleware.
 pub(crate) async fn refuse_other_sites(request: Request, next: Next) -> Response {
-    match check(request.method(), request.headers()) {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let is_local = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
+    match check(request.method(), request.headers(), is_local) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }
 }
 
-fn check(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
+/// `is_local`: whether the request came over this machine's own loopback.
+fn check(method: &Method, headers: &HeaderMap, is_local: bool) -> Result<(), ApiError> {
     let host = text(headers, header::HOST.as_str());
     if let Some(host) = host
         && !names_this_machine(host)
@@ -30,6 +36,11 @@ fn check(method: &Method, headers: &HeaderMap) -> Result<(), ApiError> {
     }
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
+    }
+    if !is_local {
+        return Err(ApiError::forbidden(
+            "there is no sign-on yet: other machines may read, and changes are taken from this machine only",
+        ));
     }
     let foreign_page = text(headers, "sec-fetch-site").is_some_and(|site| site == "cross-site")
         || text(headers, header::ORIGIN.as_str())
@@ -75,7 +86,7 @@ mod tests {
             "10.0.0.5",
         ] {
             assert!(
-                check(&Method::GET, &headers(&[("host", host)])).is_ok(),
+                check(&Method::GET, &headers(&[("host", host)]), true).is_ok(),
                 "{host}"
             );
         }
@@ -85,7 +96,7 @@ mod tests {
             "localhost.example",
         ] {
             assert!(
-                check(&Method::GET, &headers(&[("host", host)])).is_err(),
+                check(&Method::GET, &headers(&[("host", host)]), true).is_err(),
                 "{host}"
             );
         }
@@ -97,13 +108,23 @@ mod tests {
             ("host", "127.0.0.1:8080"),
             ("origin", "http://127.0.0.1:8080"),
         ];
-        assert!(check(&Method::POST, &headers(&own)).is_ok());
+        assert!(check(&Method::POST, &headers(&own), true).is_ok());
         let other = [
             ("host", "127.0.0.1:8080"),
             ("origin", "https://evil.example"),
         ];
-        assert!(check(&Method::POST, &headers(&other)).is_err());
+        assert!(check(&Method::POST, &headers(&other), true).is_err());
         let tool = [("host", "127.0.0.1:8080")];
-        assert!(check(&Method::POST, &headers(&tool)).is_ok());
+        assert!(check(&Method::POST, &headers(&tool), true).is_ok());
+    }
+
+    #[test]
+    fn another_machine_may_read_and_not_change() {
+        let headers = headers(&[("host", "10.0.0.5:8080")]);
+        assert!(check(&Method::GET, &headers, false).is_ok());
+        for method in [Method::POST, Method::PUT] {
+            assert!(check(&method, &headers, true).is_ok(), "{method}");
+            assert!(check(&method, &headers, false).is_err(), "{method}");
+        }
     }
 }

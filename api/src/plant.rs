@@ -23,6 +23,8 @@ pub trait Plant: Send + Sync + 'static {
     fn metrics(&self) -> String;
     /// A folder for uploads, on the disk of the data directory.
     fn incoming(&self) -> PathBuf;
+    /// Octets that an upload may take now: what the disk has beyond what the tape leaves free.
+    fn upload_room(&self) -> Result<u64, PlantError>;
     /// Services that were learned from the traffic: server endpoints with many clients on ports that nobody named.
     fn learned(&self) -> Vec<LearnedEndpoint>;
     /// The rules in force.

@@ -7,6 +7,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use axum::{Json, Router, middleware};
 use store::Store;
+use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -23,6 +24,8 @@ pub struct Api {
     pub plant: Arc<dyn Plant>,
     /// Uploads so far, for their file names.
     pub uploads: Arc<AtomicU64>,
+    /// Places for uploads that run at the same time.
+    pub places: Arc<Semaphore>,
 }
 
 impl Api {
@@ -32,6 +35,7 @@ impl Api {
             store,
             plant,
             uploads: Arc::default(),
+            places: Arc::new(Semaphore::new(UPLOADS_MAX)),
         }
     }
 }
@@ -44,8 +48,12 @@ impl Api {
 ))]
 struct Document;
 
-/// Largest capture file that is taken in one request.
-pub const UPLOAD_OCTETS_MAX: usize = 16 << 30;
+/// Largest capture file that is taken in one request, octets.
+pub const UPLOAD_OCTETS_MAX: u64 = 16 << 30;
+/// Largest body of any other request, octets.
+pub const BODY_OCTETS_MAX: usize = 2 << 20;
+/// Uploads that may run at the same time.
+const UPLOADS_MAX: usize = 2;
 
 fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Document::openapi())
@@ -78,7 +86,7 @@ pub fn router(api: Api) -> Router {
     router
         .route("/api/openapi.json", get(|| async move { document }))
         .fallback(|| async { ApiError::not_found("there is nothing at this address") })
-        .layer(DefaultBodyLimit::max(UPLOAD_OCTETS_MAX))
+        .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
         .layer(middleware::from_fn(guard::refuse_other_sites))
         .with_state(api)
 }

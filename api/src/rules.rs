@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use flow::filter::complete::{Completion, complete};
 use flow::site::Rules;
@@ -22,14 +23,28 @@ pub(crate) async fn rules(State(api): State<Api>) -> Json<Rules> {
 
 /// Replaces the rules of the catalog. They apply to what arrives from now on.
 #[utoipa::path(put, path = "/api/v1/rules", tag = "rules", request_body = Rules,
-    responses((status = 200, body = Rules), (status = 400, body = ErrorBody)))]
+    responses((status = 200, body = Rules), (status = 400, body = ErrorBody), (status = 413, body = ErrorBody)))]
 pub(crate) async fn set_rules(
     State(api): State<Api>,
-    body: Result<Json<Rules>, axum::extract::rejection::JsonRejection>,
+    body: Result<Json<Rules>, JsonRejection>,
 ) -> Result<Json<Rules>, ApiError> {
-    let Json(rules) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let Json(rules) = body.map_err(not_taken)?;
     api.plant.set_rules(rules).await?;
     Ok(Json(api.plant.rules()))
+}
+
+/// Too much is 413, and anything else that is no set of rules is 400.
+fn not_taken(error: JsonRejection) -> ApiError {
+    match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::refused(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!(
+                "the rules may be {} MiB at most",
+                crate::router::BODY_OCTETS_MAX >> 20
+            ),
+        ),
+        _ => ApiError::parameter("body", error.body_text()),
+    }
 }
 
 /// Services that were learned from the traffic.

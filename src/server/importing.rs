@@ -9,10 +9,13 @@ use api::plant::{ImportState, ImportStatus};
 use collector::capture::{CaptureError, CaptureFile, Selection};
 use flow::{Datagram, Feed, TapePosition, Timestamp, clock};
 use store::catalog::{Import as Noted, ImportCounts};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::shared::Shared;
 use super::taping::{Put, Request};
 
+/// Files that are read at the same time.
+const READING_MAX: usize = 2;
 /// Datagrams that are handed to the tape at a time.
 const BATCH_DATAGRAMS: usize = 1024;
 
@@ -22,6 +25,7 @@ pub(crate) struct Imports {
     /// To the tape thread: an import waits for the answer to each batch, so one place a running import is enough.
     queue: SyncSender<Request>,
     running: Arc<Mutex<BTreeMap<Feed, Import>>>,
+    places: Arc<Semaphore>,
 }
 
 /// One import.
@@ -39,6 +43,8 @@ enum ImportError {
     Capture(#[from] CaptureError),
     #[error("the tape cannot be written; {written} datagrams are on it")]
     Tape { written: u64 },
+    #[error("the tape cannot be written; the end of the import is not on it")]
+    Unmarked,
     #[error("the server is being stopped")]
     Stopped,
 }
@@ -49,10 +55,27 @@ impl Imports {
         Self {
             queue,
             running: Arc::default(),
+            places: Arc::new(Semaphore::new(READING_MAX)),
         }
     }
 
-    /// Reads a file onto the tape, in a thread of its own. `read` is called when all of it is there, or when it failed.
+    /// Waits until a file may be read; the place is free again when it is dropped.
+    pub(crate) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed, which is the only error.
+        self.places.clone().acquire_owned().await.ok()
+    }
+
+    /// Ends feeds whose imports an earlier process did not bring to their end.
+    pub(crate) fn end_feeds(&self, feeds: &[Feed]) {
+        let marks = feeds
+            .iter()
+            .map(|feed| Datagram::end_of_feed(*feed, clock::now()));
+        // If the tape cannot be written there is more to worry about, and it is told elsewhere.
+        let _ = self.put(marks.collect());
+    }
+
+    /// Reads a file onto the tape, in a thread of its own. `read` is called when all of it is there, or when it failed; it
+    /// is dropped if the product stops before.
     ///
     /// # Errors
     ///
@@ -94,15 +117,24 @@ impl Imports {
         );
         let this = self.clone();
         std::thread::spawn(move || {
-            let result = this.read(feed, capture);
+            let read_to_end = this.read(feed, capture);
+            // However it went: nothing more comes of this feed.
+            let mark = this.put(vec![Datagram::end_of_feed(feed, clock::now())]);
+            let is_stopped = matches!(mark, Err(ImportError::Stopped));
+            let result = read_to_end.and(mark.and_then(Put::marked));
             this.update(feed, |import| match result {
-                Ok(()) => import.status.state = ImportState::Storing,
+                Ok(end) => {
+                    import.status.state = ImportState::Storing;
+                    import.end = Some(end);
+                }
                 Err(error) => {
                     import.status.state = ImportState::Failed;
                     import.status.error = Some(crate::output::chain(&error));
                 }
             });
-            read();
+            if !is_stopped {
+                read();
+            }
         });
         Ok(status)
     }
@@ -140,8 +172,6 @@ impl Imports {
                 .take(BATCH_DATAGRAMS)
                 .collect::<Result<_, CaptureError>>()?;
             if datagrams.is_empty() {
-                let mark = self.put(vec![Datagram::end_of_feed(feed, clock::now())])?;
-                self.update(feed, |import| import.end = Some(mark.end));
                 return Ok(());
             }
             let sent = datagrams.len() as u64;
@@ -182,6 +212,16 @@ impl Imports {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Feed, Import>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Put {
+    /// The end of the tape behind a mark, if the mark is there.
+    fn marked(self) -> Result<TapePosition, ImportError> {
+        match self.written {
+            0 => Err(ImportError::Unmarked),
+            _ => Ok(self.end),
+        }
     }
 }
 

@@ -38,7 +38,7 @@ use anyhow::{Context as _, Result};
 use api::router::Api;
 use collector::capture::{Mirror, MirrorConfig, MirrorThread, Selection};
 use collector::listen::{AllowList, ListenThreads, Listener};
-use flow::Datagram;
+use flow::{Datagram, clock};
 use replay::{Pins, Upkeep};
 use serde::Serialize;
 use store::Store;
@@ -104,6 +104,7 @@ struct Receiving {
 impl Server {
     /// Opens, binds and starts everything. What arrives from here on is on tape, whether the store answers or not.
     pub(crate) async fn start(config: &Config) -> Result<Self> {
+        let began = clock::now();
         let naming = Naming::new(config.rules());
         let opened = Opened::open(config, |catalog| naming.apply(catalog)).await?;
         let engine = Embedded::start(config)?;
@@ -188,11 +189,13 @@ impl Server {
             imports: Imports::new(requests),
             jobs,
             incoming,
+            min_free_octets: config.tape.min_free_octets,
             engine: engine.as_ref().map(|engine| engine.state.clone()),
             store_ready: is_store_ready,
             naming,
             counters,
         });
+        plant.end_interrupted_imports(began).await?;
         let (stop_api, stopped) = oneshot::channel::<()>();
         let router = api::router::router(Api::new(store.clone(), plant.clone()));
         let api = tokio::spawn(api::server::run(http, router, async {

@@ -1,6 +1,6 @@
 //! The running product as the API sees it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub(crate) struct RunningPlant {
     pub(crate) catalog: Catalog,
     pub(crate) imports: Imports,
     pub(crate) incoming: PathBuf,
+    /// What uploads leave free of the disk, as the tape does, octets.
+    pub(crate) min_free_octets: u64,
     /// The embedded engine; `None` with a server elsewhere.
     pub(crate) engine: Option<watch::Receiver<EngineState>>,
     /// Whether the store's schema is in place.
@@ -102,11 +104,34 @@ impl RunningPlant {
         self.naming.configure(rules);
     }
 
-    async fn start_import(&self, name: String, file: PathBuf) -> Result<ImportStatus, PlantError> {
+    /// Ends the feeds of imports that were interrupted when the last process ended, as it was noted since `began`.
+    pub(crate) async fn end_interrupted_imports(
+        &self,
+        began: Timestamp,
+    ) -> Result<(), CatalogError> {
+        let is_new = |at: Option<Timestamp>| at.is_some_and(|at| at >= began);
+        let feeds: Vec<Feed> = self
+            .catalog
+            .imports()
+            .await?
+            .into_iter()
+            .filter(|import| import.state == ImportState::Failed && is_new(import.finished_at))
+            .map(|import| import.feed)
+            .collect();
+        if feeds.is_empty() {
+            return Ok(());
+        }
+        let imports = self.imports.clone();
+        let _ = tokio::task::spawn_blocking(move || imports.end_feeds(&feeds)).await;
+        Ok(())
+    }
+
+    async fn start_import(&self, name: String, file: Upload) -> Result<ImportStatus, PlantError> {
+        let place = self.imports.place().await;
         let feed = self.catalog.begin_import(&name, clock::now()).await;
         let feed = feed.map_err(failed("the import cannot be noted"))?;
         let (read, reading) = tokio::sync::oneshot::channel();
-        let started = self.imports.start(feed, &name, &file, move || {
+        let started = self.imports.start(feed, &name, &file.0, move || {
             // Nobody listens when the product stops; the next start notes it then.
             let _ = read.send(());
         });
@@ -118,8 +143,12 @@ impl RunningPlant {
                     self.catalog.clone(),
                 );
                 tokio::spawn(async move {
-                    let _ = reading.await;
-                    remove_upload(&file);
+                    let read = reading.await;
+                    drop((file, place));
+                    // It was interrupted: the next start notes it.
+                    if read.is_err() {
+                        return;
+                    }
                     if let Err(error) = follow(feed, &imports, &shared, &catalog).await {
                         tracing::warn!(error = %crate::output::chain(&error), "how an import went cannot be noted");
                     }
@@ -127,7 +156,6 @@ impl RunningPlant {
                 Ok(status)
             }
             Err(error) => {
-                remove_upload(&file);
                 let why = crate::output::chain(&error);
                 let noted = self
                     .catalog
@@ -170,10 +198,14 @@ async fn follow(
     Ok(())
 }
 
-/// Removes an uploaded file; one that stays only takes room.
-fn remove_upload(path: &Path) {
-    if let Err(error) = std::fs::remove_file(path) {
-        tracing::warn!(path = %path.display(), %error, "an upload cannot be removed");
+/// An uploaded file, which is removed when nobody needs it any more.
+struct Upload(PathBuf);
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "an upload cannot be removed");
+        }
     }
 }
 
@@ -201,6 +233,13 @@ impl Plant for RunningPlant {
 
     fn incoming(&self) -> PathBuf {
         self.incoming.clone()
+    }
+
+    fn upload_room(&self) -> Result<u64, PlantError> {
+        let disk = nix::sys::statvfs::statvfs(&self.incoming);
+        let disk = disk.map_err(failed("the disk's free space cannot be read"))?;
+        let free = disk.blocks_available() * disk.fragment_size();
+        Ok(free.saturating_sub(self.min_free_octets))
     }
 
     fn learned(&self) -> Vec<LearnedEndpoint> {
@@ -240,7 +279,7 @@ impl Plant for RunningPlant {
         name: String,
         file: PathBuf,
     ) -> BoxFuture<'_, Result<ImportStatus, PlantError>> {
-        Box::pin(self.start_import(name, file))
+        Box::pin(self.start_import(name, Upload(file)))
     }
 
     fn imports(&self) -> BoxFuture<'_, Result<Vec<ImportStatus>, PlantError>> {
@@ -267,10 +306,15 @@ impl Plant for RunningPlant {
         to: Timestamp,
     ) -> BoxFuture<'_, Result<Reclassified, PlantError>> {
         Box::pin(async move {
+            let not_ready =
+                || PlantError::Refused("the store is not ready yet; try again later".to_owned());
+            if !*self.store_ready.borrow() {
+                return Err(not_ready());
+            }
             let (answer, done) = oneshot::channel();
             let stopped = |_| PlantError::Refused("the server is being stopped".to_owned());
             let sent = self.jobs.send(Job { from, to, answer }).await;
-            sent.map_err(|_| PlantError::Refused("the store is not ready yet".to_owned()))?;
+            sent.map_err(|_| not_ready())?;
             done.await.map_err(stopped)?.map_err(|error| match error {
                 refused @ (ReclassifyError::NotOnTape { .. } | ReclassifyError::Stopped) => {
                     PlantError::Refused(refused.to_string())
