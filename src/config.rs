@@ -1,6 +1,7 @@
 //! The configuration: one TOML file, the environment, flags; the later wins.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -9,6 +10,7 @@ use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use flow::application::ApplicationRule;
 use flow::site::{ExporterName, Rules, Site};
+use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::ConfigArgs;
@@ -102,18 +104,24 @@ impl Config {
     ///
     /// One line that names the file, the setting and what is wrong with it.
     pub(crate) fn load(args: &ConfigArgs) -> Result<Self> {
-        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        let mut given = Figment::new();
         if let Some(path) = &args.config {
             if !path.is_file() {
                 bail!("{}: there is no such configuration file", path.display());
             }
-            figment = figment.merge(Toml::file_exact(path));
+            given = given.merge(Toml::file_exact(path));
         }
         let environment = Env::prefixed("FLOWREEL_")
             .split("__")
             .ignore(OTHER_VARIABLES);
-        let mut config: Self = figment
-            .merge(environment)
+        let given = given.merge(environment);
+        if given.contains("tape.dir") {
+            bail!(
+                "tape.dir cannot be set: the tape is the folder `tape` in the data directory; set data_dir"
+            );
+        }
+        let mut config: Self = Figment::from(Serialized::defaults(Self::default()))
+            .merge(given)
             .extract()
             .context("configuration")?;
         if let Some(folder) = &args.data_dir {
@@ -130,6 +138,25 @@ impl Config {
         Ok(config)
     }
 
+    /// The configuration in force as a file that can be read back.
+    pub(crate) fn shown(&self) -> Result<String> {
+        let mut all = toml::Table::try_from(self)?;
+        if let Some(tape) = all.get_mut("tape").and_then(toml::Value::as_table_mut) {
+            tape.remove("dir");
+        }
+        Ok(toml::to_string(&all)?)
+    }
+
+    /// Looks whether the store's password can be read, as `serve` will read it at its start.
+    pub(crate) fn check_password_file(&self) -> Result<()> {
+        match &self.store.password_file {
+            Some(path) => std::fs::read_to_string(path)
+                .map(drop)
+                .with_context(|| format!("store.password_file = '{}'", path.display())),
+            None => Ok(()),
+        }
+    }
+
     fn check(&self) -> Result<()> {
         if !self.http.ip().is_loopback() && !self.i_know_there_is_no_sign_on {
             bail!(
@@ -138,6 +165,7 @@ impl Config {
                 self.http
             );
         }
+        crate::telemetry::filter(&self.log.level)?;
         store::catalog::check_rules(&self.rules())?;
         self.store.check()?;
         self.tape.check()?;
@@ -161,7 +189,17 @@ impl Config {
 
     /// Makes the data directory, for this user only.
     pub(crate) fn make_data_dir(&self) -> Result<()> {
-        make_private_folder(&self.data_dir)
+        let folder = &self.data_dir;
+        if others_may_enter(folder)
+            && let Some(thing) = thing_of_others(folder)?
+        {
+            bail!(
+                "{}: others can enter it, and '{thing}' in it is not Flowreel's; name a folder for Flowreel alone \
+                 (data_dir, --data-dir), or make it private first (chmod 700)",
+                folder.display()
+            );
+        }
+        make_private_folder(folder)
     }
 }
 
@@ -187,17 +225,63 @@ const OTHER_VARIABLES: &[&str] = &[
     "tools_dir",
     "test_clickhouse_url",
     "bless",
-    "advisories",
 ];
 
-/// Makes a folder that only this user can enter: flows say who talked to whom.
+/// Files that this process and its children make from here on are for this user only.
+pub(crate) fn keep_private() {
+    nix::sys::stat::umask(Mode::from_bits_truncate(0o077));
+}
+
+/// Makes a folder that only this user can enter: flows say who talked to whom. One that is there and open to others is
+/// closed to them.
+///
+/// # Errors
+///
+/// It cannot be made or changed, or it is another user's, who could then read and change what is written there. To root
+/// no folder is another's.
 pub(crate) fn make_private_folder(path: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700);
     builder
         .create(path)
-        .with_context(|| format!("{}: the folder cannot be made", path.display()))
+        .with_context(|| format!("{}: the folder cannot be made", path.display()))?;
+    let place = || path.display().to_string();
+    let found = std::fs::metadata(path).with_context(place)?;
+    let user = nix::unistd::geteuid();
+    if found.uid() == user.as_raw() {
+        if found.mode() & OTHERS > 0 {
+            let private = std::fs::Permissions::from_mode(0o700);
+            std::fs::set_permissions(path, private).with_context(place)?;
+        }
+    } else if !user.is_root() {
+        bail!(
+            "{}: the folder belongs to another user; choose another data_dir, or start Flowreel as that user",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// What group and others may do, as bits of a mode.
+const OTHERS: u32 = 0o077;
+
+/// Whether a folder is there, belongs to this user and is open to others.
+fn others_may_enter(folder: &Path) -> bool {
+    let user = nix::unistd::geteuid().as_raw();
+    std::fs::metadata(folder)
+        .is_ok_and(|found| found.is_dir() && found.uid() == user && found.mode() & OTHERS > 0)
+}
+
+/// Something in a folder that was never a data directory, as somebody may name `/tmp` or a home: closing that to others
+/// would harm them.
+fn thing_of_others(folder: &Path) -> Result<Option<String>> {
+    if folder.join("tape").is_dir() {
+        return Ok(None);
+    }
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let names = entries.map(|entry| entry.map(|it| it.file_name().to_string_lossy().into_owned()));
+    let names: Vec<String> = names.collect::<Result<_, _>>()?;
+    Ok(names.into_iter().find(|name| name != "lost+found"))
 }
 
 #[cfg(test)]
@@ -233,6 +317,8 @@ mod tests {
             ("databdir = '/x'", "databdir"),
             ("[tape]\nmax_octets = 'many'", "max_octets"),
             ("http = '0.0.0.0:8080'", "no sign-on"),
+            ("[tape]\ndir = 'elsewhere'", "tape.dir cannot be set"),
+            ("[log]\nlevel = 'loud'", "log.level = 'loud'"),
             (
                 "[[site]]\nname = 'hq'\nsubnets = ['10.0.0.0/99']",
                 "site.0.subnets.0",
@@ -247,8 +333,51 @@ mod tests {
 
     #[test]
     fn the_configuration_in_force_reads_back_as_itself() {
-        let shown = toml::to_string(&Config::default()).unwrap();
-        let again = load(&shown).unwrap();
-        assert_eq!(toml::to_string(&again).unwrap(), shown);
+        let shown = Config::default().shown().unwrap();
+        assert_eq!(load(&shown).unwrap().shown().unwrap(), shown);
+    }
+
+    #[test]
+    fn a_password_file_that_is_not_there_is_named() {
+        let config = load(
+            "[store]\nengine = 'clickhouse'\nurl = 'http://db:8123'\npassword_file = '/no/such'",
+        );
+        let error = config.unwrap().check_password_file().unwrap_err();
+        assert!(format!("{error:#}").contains("/no/such"), "{error:#}");
+    }
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().mode() & 0o7777
+    }
+
+    fn open_folder(parent: &Path, name: &str) -> PathBuf {
+        let path = parent.join(name);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_data_directory_is_closed_to_others_unless_it_holds_things_of_theirs() {
+        let parent = tempfile::tempdir().unwrap();
+        let config = |folder: &Path| Config {
+            data_dir: folder.to_owned(),
+            ..Config::default()
+        };
+        let (empty, used, home) = (
+            open_folder(parent.path(), "empty"),
+            open_folder(parent.path(), "used"),
+            open_folder(parent.path(), "home"),
+        );
+        std::fs::create_dir(used.join("tape")).unwrap();
+        std::fs::write(used.join("notes.txt"), "").unwrap();
+        std::fs::write(home.join("letter.txt"), "").unwrap();
+        for folder in [&empty, &used, &parent.path().join("new/one")] {
+            config(folder).make_data_dir().unwrap();
+            assert_eq!(mode(folder), 0o700, "{}", folder.display());
+        }
+        let error = config(&home).make_data_dir().unwrap_err().to_string();
+        assert!(error.contains("letter.txt"), "{error}");
+        assert_eq!(mode(&home), 0o755);
     }
 }

@@ -45,6 +45,13 @@ pub(crate) fn number<'a, T>(title: &'a str, cell: impl Fn(&T) -> String + 'a) ->
     }
 }
 
+/// Prints text as it stands.
+pub(crate) fn print_text(text: impl AsRef<[u8]>) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_ref())?;
+    out.flush().context("standard output")
+}
+
 /// Prints rows in the format that was asked for; `columns` are those of the table.
 pub(crate) fn print<T: Serialize>(
     out: &mut impl Write,
@@ -141,13 +148,6 @@ impl<W: Write> CsvLines<W> {
         Ok(())
     }
 
-    /// Where the lines went.
-    pub(crate) fn into_inner(self) -> Result<W> {
-        self.writer
-            .into_inner()
-            .map_err(|error| anyhow::anyhow!("{}", error.error()))
-    }
-
     /// Writes what is buffered.
     pub(crate) fn finish(mut self) -> Result<()> {
         self.writer.flush().context("standard output")
@@ -203,8 +203,12 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 /// Whether the reader of our output went away, as `head` does: no failure of ours.
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        let kind = cause
-            .downcast_ref::<std::io::Error>()
+        let csv = match cause.downcast_ref::<csv::Error>().map(csv::Error::kind) {
+            Some(csv::ErrorKind::Io(error)) => Some(error),
+            _ => None,
+        };
+        let kind = csv
+            .or(cause.downcast_ref::<std::io::Error>())
             .map(std::io::Error::kind);
         let json = cause
             .downcast_ref::<serde_json::Error>()

@@ -113,6 +113,53 @@ fn csv_and_table_hold_the_same_records() {
 }
 
 #[test]
+fn json_is_one_array_and_nothing_found_is_nothing_printed() {
+    let Some(folder) = captures() else { return };
+    let file = folder.join("generated/softflowd-v5-http_minitwit.pcap");
+    let decode = |format, filter| {
+        let file = file.to_str().unwrap();
+        flowreel(&["decode", file, "--format", format, "--filter", filter])
+    };
+    let rows = |text: String| serde_json::from_str::<Vec<Value>>(&text).unwrap().len();
+    assert_eq!(rows(printed(&decode("json", ""))), 12);
+    let nobody = "src host 203.0.113.77";
+    assert_eq!(rows(printed(&decode("json", nobody))), 0);
+    for format in ["jsonl", "csv", "table"] {
+        assert_eq!(printed(&decode(format, nobody)), "", "{format}");
+    }
+}
+
+#[test]
+fn what_stands_before_a_damaged_frame_is_printed() {
+    let Some(folder) = captures() else { return };
+    let whole = std::fs::read(folder.join("generated/softflowd-v10-http_espn.pcap")).unwrap();
+    // The pcap file header is 24 octets long; a frame's header 16, the captured length in octets 8 to 11 of it.
+    let length = u32::from_le_bytes(whole[32..36].try_into().unwrap());
+    let second = 24 + 16 + usize::try_from(length).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let (cut, damaged) = (home.path().join("cut.pcap"), home.path().join("bad.pcap"));
+    std::fs::write(&cut, &whole[..second]).unwrap();
+    let mut bytes = whole;
+    bytes[second + 8..second + 12].copy_from_slice(&u32::MAX.to_le_bytes());
+    std::fs::write(&damaged, bytes).unwrap();
+    for format in ["jsonl", "csv", "table", "json"] {
+        let decode = |file: &std::path::Path| {
+            flowreel(&["decode", file.to_str().unwrap(), "--format", format])
+        };
+        let (expected, output) = (printed(&decode(&cut)), decode(&damaged));
+        assert!(expected.lines().count() > 1, "{expected}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+        assert_eq!(output.status.code(), Some(1));
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(errors.contains("1 datagrams"), "{errors}");
+        assert!(
+            errors.contains("flowreel: ") && errors.contains("bad.pcap"),
+            "{errors}"
+        );
+    }
+}
+
+#[test]
 fn inspect_prints_an_object_a_datagram() {
     let Some(folder) = captures() else { return };
     let file = folder.join("generated/softflowd-v10-http_espn.pcap");
@@ -171,11 +218,49 @@ fn completions_and_configuration_are_printed() {
         assert!(printed(&flowreel(&["completions", shell])).contains("flowreel"));
     }
     let shown = printed(&flowreel(&["config", "show"]));
-    assert!(
-        shown.parse::<toml::Table>().unwrap().contains_key("tape"),
-        "{shown}"
-    );
+    let shown = shown.parse::<toml::Table>().unwrap();
+    assert!(shown["tape"].get("max_octets").is_some(), "{shown}");
+    assert!(shown["tape"].get("dir").is_none(), "{shown}");
     let (code, text) = error_of(&["config", "check", "--config", "Cargo.toml"]);
     assert_eq!(code, 1);
     assert!(text.contains("Cargo.toml"), "{text}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    for command in [
+        "completions bash",
+        "config show",
+        "doctor --listen 127.0.0.1:0 --http 127.0.0.1:0",
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = std::process::Command::new(support::binary())
+            .args(command.split(' '))
+            .stdout(writer)
+            .output()
+            .unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.success() && errors.is_empty(),
+            "{command}: {errors}"
+        );
+    }
+}
+
+#[test]
+fn a_server_in_the_environment_is_no_contradiction_to_a_data_directory() {
+    let output = std::process::Command::new(support::binary())
+        .args([
+            "import",
+            "no-such-file.pcap",
+            "--data-dir",
+            "no-such-folder",
+        ])
+        .env("FLOWREEL_SERVER", "http://127.0.0.1:1")
+        .output()
+        .unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("no-such-file.pcap"), "{errors}");
 }

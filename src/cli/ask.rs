@@ -195,9 +195,7 @@ pub(crate) fn series(args: &SeriesArgs) -> Result<()> {
     let answer: SeriesAnswer =
         Server::new(&args.question.server.server).get("/api/v1/series", &parameters)?;
     if args.question.format == Format::Json {
-        serde_json::to_writer_pretty(stdout().lock(), &answer)?;
-        println!();
-        return Ok(());
+        return output::print_text(serde_json::to_string_pretty(&answer)? + "\n");
     }
     print_series(&answer, args.question.format)
 }
@@ -337,11 +335,10 @@ pub(crate) fn reclassify(args: &ReclassifyArgs) -> Result<()> {
     ];
     let done: Reclassified =
         Server::new(&args.server.server).post("/api/v1/reclassify", &parameters, ())?;
-    println!(
-        "{} datagrams decoded again; {} flow records before, {} now",
+    output::print_text(format!(
+        "{} datagrams decoded again; {} flow records before, {} now\n",
         done.datagrams, done.rows_before, done.rows_after
-    );
-    Ok(())
+    ))
 }
 
 #[cfg(test)]

@@ -25,7 +25,8 @@ pub(crate) fn decode(args: &DecodeArgs) -> Result<()> {
     let mut batch = FlowBatch::default();
     let mut records = Records::new(args.format);
     let mut number = 0;
-    read(&args.file, &args.port, |datagram| {
+    let mut capture = open(&args.file, &args.port)?;
+    let outcome = read(&mut capture, &args.file, |datagram| {
         // There is no tape: datagrams are numbered instead.
         number += 1;
         let first = batch.rows();
@@ -42,25 +43,32 @@ pub(crate) fn decode(args: &DecodeArgs) -> Result<()> {
             records.print(&mut batch, &args.filter)?;
         }
         Ok(())
-    })?;
+    });
+    // Where the file is damaged, what stands before the damage is still worth printing.
     records.print(&mut batch, &args.filter)?;
-    records.finish()?;
-    summarise(&decoder)
+    records.finish(&args.file)?;
+    summarise(&decoder)?;
+    outcome
 }
 
 /// Counters of a capture that are no news.
 const PLAIN: &[&str] = &["frames", "datagrams", "fragments", "reassembled"];
 
-/// Hands every datagram of a file on.
-fn read(path: &Path, ports: &[u16], mut each: impl FnMut(Datagram) -> Result<()>) -> Result<()> {
+fn open(path: &Path, ports: &[u16]) -> Result<CaptureFile> {
     let selection = Selection {
         ports: ports.to_vec(),
         ..Selection::default()
     };
-    let mut capture = CaptureFile::open(path, selection)?;
-    for datagram in &mut capture {
-        each(datagram?)?;
-    }
+    Ok(CaptureFile::open(path, selection)?)
+}
+
+/// Hands every datagram of a file on, up to its end or the first error; then says what is odd about the file.
+fn read(
+    capture: &mut CaptureFile,
+    path: &Path,
+    mut each: impl FnMut(Datagram) -> Result<()>,
+) -> Result<()> {
+    let outcome = capture.by_ref().try_for_each(|datagram| each(datagram?));
     for (what, count) in capture
         .counts()
         .each()
@@ -68,55 +76,78 @@ fn read(path: &Path, ports: &[u16], mut each: impl FnMut(Datagram) -> Result<()>
     {
         eprintln!("{}: {count} {}", path.display(), what.replace('_', " "));
     }
-    Ok(())
+    outcome
 }
 
 /// Records on standard output, in the format that was asked for.
-struct Records {
-    out: BufWriter<std::io::StdoutLock<'static>>,
-    format: Format,
-    kept: Vec<FlowRecord>,
-    csv: Option<CsvLines<Vec<u8>>>,
+enum Records {
+    /// One at a time.
+    Lines(Out),
+    /// One at a time, with what comes before it.
+    Array(Out, &'static str),
+    /// One at a time, after a header.
+    Csv(CsvLines<Out>),
+    /// All at the end: the widths of the columns are those of all rows.
+    Table(Out, Vec<FlowRecord>),
 }
+
+type Out = BufWriter<std::io::StdoutLock<'static>>;
 
 impl Records {
     fn new(format: Format) -> Self {
-        let csv = (format == Format::Csv).then(|| CsvLines::new(Vec::new()));
-        Self {
-            out: BufWriter::new(stdout().lock()),
-            format,
-            kept: Vec::new(),
-            csv,
+        let out = BufWriter::new(stdout().lock());
+        match format {
+            Format::Jsonl => Self::Lines(out),
+            Format::Json => Self::Array(out, "["),
+            Format::Csv => Self::Csv(CsvLines::new(out)),
+            Format::Table => Self::Table(out, Vec::new()),
         }
     }
 
+    /// Takes every row that passes the filter, and empties the batch.
     fn print(&mut self, batch: &mut FlowBatch, filter: &flow::Filter) -> Result<()> {
         let rows = (0..batch.rows()).filter(|row| filter.expr().matches(batch, *row));
         for record in rows.map(|row| batch.record(row)) {
-            match (self.format, &mut self.csv) {
-                (Format::Jsonl, _) => {
-                    serde_json::to_writer(&mut self.out, &record)?;
-                    writeln!(self.out)?;
+            match self {
+                Self::Lines(out) => {
+                    serde_json::to_writer(&mut *out, &record)?;
+                    writeln!(out)?;
                 }
-                (_, Some(csv)) => csv.write(&record)?,
-                _ => self.kept.push(record),
+                Self::Array(out, before) => {
+                    writeln!(out, "{before}")?;
+                    serde_json::to_writer(&mut *out, &record)?;
+                    *before = ",";
+                }
+                Self::Csv(csv) => csv.write(&record)?,
+                Self::Table(_, kept) => kept.push(record),
             }
         }
         batch.clear();
         Ok(())
     }
 
-    fn finish(mut self) -> Result<()> {
-        match (self.format, self.csv) {
-            (_, Some(csv)) => self.out.write_all(&csv.into_inner()?)?,
-            (Format::Table, _) => writeln!(self.out, "{}", table(&self.kept, &flow_columns()))?,
-            (Format::Json, _) => {
-                serde_json::to_writer_pretty(&mut self.out, &self.kept)?;
-                writeln!(self.out)?;
+    fn finish(self, path: &Path) -> Result<()> {
+        let mut out = match self {
+            Self::Csv(csv) => return csv.finish(),
+            Self::Lines(out) => out,
+            Self::Array(mut out, "[") => {
+                writeln!(out, "[]")?;
+                out
             }
-            (Format::Jsonl | Format::Csv, None) => {}
-        }
-        self.out.flush().context("standard output")
+            Self::Array(mut out, _) => {
+                writeln!(out, "\n]")?;
+                out
+            }
+            Self::Table(out, kept) if kept.is_empty() => {
+                eprintln!("{}: no flow records to show", path.display());
+                out
+            }
+            Self::Table(mut out, kept) => {
+                writeln!(out, "{}", table(&kept, &flow_columns()))?;
+                out
+            }
+        };
+        out.flush().context("standard output")
     }
 }
 
@@ -166,12 +197,14 @@ fn summarise(decoder: &Decoder) -> Result<()> {
 pub(crate) fn inspect(args: &InspectArgs) -> Result<()> {
     let mut inspector = Inspector::new()?;
     let mut out = BufWriter::new(stdout().lock());
-    read(&args.file, &args.port, |datagram| {
+    let mut capture = open(&args.file, &args.port)?;
+    let outcome = read(&mut capture, &args.file, |datagram| {
         serde_json::to_writer(&mut out, &inspector.inspect(&datagram))?;
         writeln!(out)?;
         Ok(())
-    })?;
-    out.flush().context("standard output")
+    });
+    out.flush().context("standard output")?;
+    outcome
 }
 
 /// The columns of a table of flows.

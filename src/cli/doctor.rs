@@ -1,16 +1,17 @@
 //! `flowreel doctor`: what is missing or badly set on this machine, and what to do about it.
 
 use std::fmt::Write as _;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Result, bail};
+use collector::listen::{ListenConfig, Listener};
 use flow::Timestamp;
 
 use super::DoctorArgs;
 use crate::config::Config;
-use crate::output::si;
+use crate::output::{print_text, si};
 
 /// A finding: what was looked at, how it is, and what to do if it is not right.
 struct Finding {
@@ -42,7 +43,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<()> {
     findings.push(http_port(config.http));
     findings.push(disk(&config.data_dir));
     findings.push(clock(flow::clock::now(), synchronised()));
-    print!("{}", report(&findings));
+    print_text(report(&findings))?;
     let bad = findings
         .iter()
         .filter(|finding| finding.state == State::Bad)
@@ -92,25 +93,29 @@ fn engine(config: &Config) -> Finding {
     }
 }
 
-/// The kernel caps what a socket may ask for, except for those with CAP_NET_ADMIN (socket(7), SO_RCVBUFFORCE).
+/// Opens a socket as `serve` does: the kernel caps what it may ask for, except for those with CAP_NET_ADMIN (socket(7),
+/// SO_RCVBUFFORCE).
 fn receive_buffer(config: &Config) -> Finding {
     let wanted = config.listen.receive_buffer_octets;
-    let most: Option<usize> = std::fs::read_to_string("/proc/sys/net/core/rmem_max")
-        .ok()
-        .and_then(|text| text.trim().parse().ok());
-    let forced = nix::unistd::geteuid().is_root();
-    let (state, text) = match most {
-        Some(most) if most < wanted && !forced => (
+    let mut listener = Listener::new(ListenConfig {
+        addresses: vec![(Ipv4Addr::LOCALHOST, 0).into()],
+        threads_per_address: 1,
+        ..config.listen.clone()
+    });
+    let got = listener
+        .bind()
+        .map(|()| listener.stats().snapshot()[0].receive_buffer_octets_got);
+    let (state, text) = match got {
+        Ok(got) if got >= wanted as u64 => {
+            (State::Good, format!("{wanted} octets for each socket"))
+        }
+        Ok(got) => (
             State::Poor,
             format!(
-                "net.core.rmem_max is {most}, {wanted} octets are wanted; as root: sysctl -w net.core.rmem_max={wanted}"
+                "{wanted} octets are wanted, the kernel gives {got}; as root: sysctl -w net.core.rmem_max={wanted}"
             ),
         ),
-        Some(_) => (State::Good, format!("{wanted} octets for each socket")),
-        None => (
-            State::Poor,
-            "/proc/sys/net/core/rmem_max can't be read".to_owned(),
-        ),
+        Err(error) => (State::Bad, crate::output::chain(&error)),
     };
     Finding {
         part: "receive buffer",
@@ -248,6 +253,19 @@ mod tests {
             "{}",
             finding.text
         );
+    }
+
+    #[test]
+    fn the_receive_buffer_is_asked_of_the_kernel() {
+        let with = |receive_buffer_octets| {
+            let mut config = Config::default();
+            config.listen.receive_buffer_octets = receive_buffer_octets;
+            receive_buffer(&config)
+        };
+        assert!(with(8192).state == State::Good);
+        // More than the kernel can note for a socket: it keeps a signed 32-bit number of twice the size.
+        let finding = with(2_000_000_000);
+        assert!(finding.state == State::Poor, "{}", finding.text);
     }
 
     #[test]

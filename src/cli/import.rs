@@ -5,14 +5,14 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use api::plant::{ImportState, ImportStatus, Plant as _};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::ask::Server;
 use super::{ConfigArgs, ImportArgs};
 use crate::config::Config;
-use crate::output::printable;
+use crate::output::{print_text, printable};
 
 /// Between two looks how far an import is.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -76,18 +76,24 @@ fn into_folder(args: &ImportArgs, folder: &Path) -> Result<()> {
     config.http.set_port(0);
     config.log.level = "warn".to_owned();
     crate::telemetry::start(&config.log)?;
+    crate::config::keep_private();
     super::serve::runtime()?.block_on(async {
+        let stop = super::serve::told_to_stop()?;
         let server = crate::server::Server::start(&config).await?;
-        let mut result = Ok(());
-        for path in &args.files {
-            result = import_here(&server, path).await;
-            if result.is_err() {
-                break;
-            }
-        }
+        let result = tokio::select! {
+            () = stop => Err(anyhow!("told to stop before everything was in")),
+            result = import_all(&server, &args.files) => result,
+        };
         server.stop().await;
         result
     })
+}
+
+async fn import_all(server: &crate::server::Server, files: &[PathBuf]) -> Result<()> {
+    for path in files {
+        import_here(server, path).await?;
+    }
+    Ok(())
 }
 
 async fn import_here(server: &crate::server::Server, path: &Path) -> Result<()> {
@@ -131,8 +137,8 @@ fn report(path: &Path, bar: &ProgressBar, status: &ImportStatus) -> Result<()> {
             status.datagrams
         );
     }
-    println!(
-        "{}: {} datagrams, {} flow records, feed {}",
+    let mut text = format!(
+        "{}: {} datagrams, {} flow records, feed {}\n",
         path.display(),
         status.datagrams,
         status.records,
@@ -141,12 +147,12 @@ fn report(path: &Path, bar: &ProgressBar, status: &ImportStatus) -> Result<()> {
     if let (Some(first), Some(last)) = (status.first, status.last) {
         // The last instant is in the window only if the window ends after it.
         let until = last + Duration::from_millis(1);
-        println!(
-            "  ask with: --from {first} --to {until} --filter 'feed {}'",
+        text += &format!(
+            "  ask with: --from {first} --to {until} --filter 'feed {}'\n",
             status.feed
         );
     }
-    Ok(())
+    print_text(text)
 }
 
 fn progress_bar(path: &Path, size: u64) -> ProgressBar {

@@ -138,8 +138,8 @@ pub(crate) struct ImportArgs {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
-    /// Write into this data directory, with no server running.
-    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    /// Write into this data directory, with no server running; --server means nothing then.
+    #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// Configuration file (TOML), with --data-dir.
     #[arg(long, value_name = "FILE", requires = "data_dir")]
@@ -318,13 +318,10 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Config(command) => configuration::run(&command),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "flowreel",
-                &mut std::io::stdout(),
-            );
-            Ok(())
+            // Into memory: it panics where it cannot write, as to a `head` that has seen enough.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "flowreel", &mut script);
+            crate::output::print_text(script)
         }
         Command::Engine(args) => serve::engine(&args),
     }

@@ -20,6 +20,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<()> {
         .mirror
         .extend(args.mirror.iter().map(MirrorConfig::new));
     telemetry::start(&config.log)?;
+    crate::config::keep_private();
     runtime()?.block_on(async {
         let stop = told_to_stop()?;
         let server = Server::start(&config).await?;

@@ -54,13 +54,13 @@ impl Server {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let text = eventually("the server is ready to receive", || {
+        let running = eventually("the server is ready to receive", || {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("the server ended at start: {status}");
             }
-            std::fs::read_to_string(&running).ok()
+            // Half of it may be written by now.
+            serde_json::from_slice(&std::fs::read(&running).ok()?).ok()
         });
-        let running = serde_json::from_str(&text).unwrap();
         let this = Self {
             child,
             data_dir: data_dir.to_owned(),
