@@ -222,7 +222,11 @@ impl Reclassifier {
             let rows = noted.rows_within(&mut batch);
             number += 1;
             let token = format!("{}:again:{run}:{number}", self.collector);
-            patiently(|| self.writer.insert(&rows, &token, clock::now())).await?;
+            let refused =
+                patiently(|| self.writer.insert(&rows, &token, clock::now())).await?;
+            if let Some(error) = &refused.first_error {
+                tracing::error!(rows = refused.rows, error, "the store refuses rows");
+            }
         }
         Ok(datagrams)
     }

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flow::{FlowBatch, clock};
-use store::Writer;
+use flow::clock;
+use store::{Refused, Writer};
 use tokio::sync::{mpsc, watch};
 
 use super::checkpoint::{Checkpoint, CheckpointFolder, PipelineState};
@@ -106,21 +106,12 @@ impl Storing {
                 () = abandoned(&mut self.abandon) => return false,
             };
             match result {
-                Ok(()) => {
+                Ok(refused) => {
                     self.shared.note_store(None);
+                    self.count_refused(staged, &refused);
                     return true;
                 }
-                Err(error) if error.is_retryable() => self.shared.note_store(Some(&error)),
-                Err(error) => {
-                    let rows = staged.batch.rows() as u64;
-                    tracing::error!(
-                        tape.from = %staged.from, tape.to = %staged.to, rows,
-                        error = %crate::output::chain(&error), "the store refuses a batch; it stays on tape"
-                    );
-                    self.checkpoint.refused.records += rows;
-                    self.checkpoint.refused.datagrams += datagrams(&staged.batch);
-                    return true;
-                }
+                Err(error) => self.shared.note_store(Some(&error)),
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -128,6 +119,17 @@ impl Storing {
             }
             pause = (pause * 2).min(PAUSE_MAX);
         }
+    }
+
+    fn count_refused(&mut self, staged: &Staged, refused: &Refused) {
+        if let Some(error) = &refused.first_error {
+            tracing::error!(
+                tape.from = %staged.from, tape.to = %staged.to, rows = refused.rows, error,
+                "the store refuses rows; they stay on tape"
+            );
+        }
+        self.checkpoint.refused.records += refused.rows;
+        self.checkpoint.refused.datagrams += refused.datagrams;
     }
 
     /// Saves the checkpoint; as long as the disk refuses nothing may be inserted, as it could not be told after a crash.
@@ -162,11 +164,4 @@ impl Storing {
 async fn abandoned(abandon: &mut watch::Receiver<bool>) {
     // An error means that the sender is gone: the product is being torn down.
     let _ = abandon.wait_for(|flag| *flag).await;
-}
-
-/// Datagrams that have rows in a batch.
-fn datagrams(batch: &FlowBatch) -> u64 {
-    let positions: std::collections::HashSet<_> =
-        (0..batch.rows()).map(|row| batch.position(row)).collect();
-    positions.len() as u64
 }

@@ -84,9 +84,10 @@ async fn write(store: &Store, rows: u64) -> Result<(), Failure> {
     let writer = store.writer("bench");
     let watch = Stopwatch::start();
     for (number, batch) in batches.iter().enumerate() {
-        writer
+        let refused = writer
             .insert(batch, &format!("batch {number}"), flow::clock::now())
             .await?;
+        assert_eq!(refused.rows, 0);
     }
     let seconds = watch.elapsed().as_secs_f64();
     let encode = store

@@ -30,7 +30,16 @@ pub enum StoreError {
         /// Its own words.
         message: String,
     },
-    /// ClickHouse will never do it: the schema or a type is wrong. Trying again is of no use.
+    /// ClickHouse does not take it as it is set up: the password, a limit, a table, a setting, its version. Somebody has to
+    /// mend that; then the same attempt succeeds.
+    #[error("the store has to be mended (code {code}): {message}")]
+    Unfit {
+        /// ClickHouse's error code.
+        code: u32,
+        /// Its own words.
+        message: String,
+    },
+    /// ClickHouse will never take this data: a value is wrong. Trying again is of no use.
     #[error("the store refused (code {code}): {message}")]
     Refused {
         /// ClickHouse's error code.
@@ -58,23 +67,51 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same attempt may succeed later. A batch that is refused for good is counted as
-    /// [`flow::DropKind::Refused`].
+    /// Whether the same attempt may succeed later, by itself or after somebody has mended the store. Only what is not is
+    /// ever given up: a batch that waits is late, a batch that is dropped is lost.
     pub fn is_retryable(&self) -> bool {
+        self.heals_by_itself() || matches!(self, Self::Unfit { .. } | Self::Answer(_))
+    }
+
+    /// Whether time alone may cure it. If not, tell somebody.
+    pub fn heals_by_itself(&self) -> bool {
         matches!(
             self,
             Self::Unreachable(_) | Self::TimedOut | Self::Busy { .. }
         )
     }
+
+    /// A refusal of so much that the data can't be the reason.
+    pub(crate) fn into_unfit(self) -> Self {
+        match self {
+            Self::Refused { code, message } => Self::Unfit { code, message },
+            other => other,
+        }
+    }
 }
 
-/// Codes of ClickHouse that say that this statement or this data can never be right (`src/Common/ErrorCodes.cpp` there).
-/// Every other code is taken as passing: a batch that waits is late, a batch that is dropped is lost.
+/// Codes of ClickHouse (`src/Common/ErrorCodes.cpp` there) that say that a value can't be stored, whatever is done to the
+/// store. Types are ours, so what is said of a type (53 TYPE_MISMATCH, 70 CANNOT_CONVERT_TYPE) is about a table that
+/// somebody changed. Every other code is taken as passing, too.
 const FOR_GOOD: &[u32] = &[
     6,   // CANNOT_PARSE_TEXT
+    27,  // CANNOT_PARSE_INPUT_ASSERTION_FAILED
+    69,  // ARGUMENT_OUT_OF_BOUND
+    117, // INCORRECT_DATA
+    153, // ILLEGAL_DIVISION
+    321, // VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
+    349, // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
+    407, // DECIMAL_OVERFLOW
+    469, // VIOLATED_CONSTRAINT
+    691, // UNKNOWN_ELEMENT_OF_ENUM
+];
+
+/// Codes that time does not cure.
+const TO_BE_MENDED: &[u32] = &[
+    8,   // THERE_IS_NO_COLUMN
+    10,  // NOT_FOUND_COLUMN_IN_BLOCK
     16,  // NO_SUCH_COLUMN_IN_TABLE
     20,  // NUMBER_OF_COLUMNS_DOESNT_MATCH
-    27,  // CANNOT_PARSE_INPUT_ASSERTION_FAILED
     36,  // BAD_ARGUMENTS
     42,  // NUMBER_OF_ARGUMENTS_DOESNT_MATCH
     43,  // ILLEGAL_TYPE_OF_ARGUMENT
@@ -83,19 +120,25 @@ const FOR_GOOD: &[u32] = &[
     47,  // UNKNOWN_IDENTIFIER
     50,  // UNKNOWN_TYPE
     53,  // TYPE_MISMATCH
+    60,  // UNKNOWN_TABLE
     62,  // SYNTAX_ERROR
-    69,  // ARGUMENT_OUT_OF_BOUND
     70,  // CANNOT_CONVERT_TYPE
+    81,  // UNKNOWN_DATABASE
     115, // UNKNOWN_SETTING
-    117, // INCORRECT_DATA
     158, // TOO_MANY_ROWS
+    164, // READONLY
+    192, // UNKNOWN_USER
+    193, // WRONG_PASSWORD
+    194, // REQUIRED_PASSWORD
     306, // TOO_DEEP_RECURSION
-    349, // CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
     396, // TOO_MANY_ROWS_OR_BYTES
-    469, // VIOLATED_CONSTRAINT
+    497, // ACCESS_DENIED
     516, // AUTHENTICATION_FAILED
-    691, // UNKNOWN_ELEMENT_OF_ENUM
 ];
+
+/// What ClickHouse adds where a view failed. By then `flows` may have the rows: only under the same token can they be
+/// inserted again, so they wait until the view is mended.
+const IN_A_VIEW: &str = "while pushing to view";
 
 impl From<clickhouse::error::Error> for StoreError {
     fn from(error: clickhouse::error::Error) -> Self {
@@ -119,7 +162,12 @@ fn from_exception(message: String) -> StoreError {
         .unwrap_or(0);
     match code {
         159 | 160 => StoreError::TimedOut,
-        code if FOR_GOOD.contains(&code) => StoreError::Refused { code, message },
+        code if FOR_GOOD.contains(&code) && !message.contains(IN_A_VIEW) => {
+            StoreError::Refused { code, message }
+        }
+        code if FOR_GOOD.contains(&code) || TO_BE_MENDED.contains(&code) => {
+            StoreError::Unfit { code, message }
+        }
         code => StoreError::Busy { code, message },
     }
 }
@@ -134,12 +182,25 @@ mod tests {
         assert!(memory.is_retryable());
         let parts = from_exception("Code: 252. DB::Exception: Too many parts (3000)".to_owned());
         assert!(parts.is_retryable());
-        let wrong = from_exception("Code: 53. DB::Exception: Type mismatch".to_owned());
+        let wrong = from_exception("Code: 349. DB::Exception: Cannot insert NULL".to_owned());
         assert!(!wrong.is_retryable());
+        let view =
+            "Code: 349. DB::Exception: NULL: while pushing to view flowreel.traffic_10s_feed";
+        assert!(from_exception(view.to_owned()).is_retryable());
         assert!(from_exception("proxy says no".to_owned()).is_retryable());
         assert!(matches!(
             from_exception("Code: 159. DB::Exception: Timeout exceeded".to_owned()),
             StoreError::TimedOut
         ));
+    }
+
+    #[test]
+    fn what_somebody_can_mend_is_not_given_up() {
+        for code in [16, 36, 46, 47, 53, 70, 115, 158, 396, 516] {
+            let error = from_exception(format!("Code: {code}. DB::Exception: no"));
+            assert!(error.is_retryable() && !error.heals_by_itself(), "{error}");
+        }
+        let client = clickhouse::error::Error::NotEnoughData;
+        assert!(StoreError::from(client).is_retryable());
     }
 }

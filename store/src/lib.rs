@@ -9,6 +9,7 @@
 //! | [`config`], [`error`], [`stats`] | as everywhere |
 //! | `connection` | Unix socket or URL |
 //! | `schema` | the SQL files of `schema/` |
+//! | `pieces` | where a large batch is cut |
 //! | `block`, `native` | a batch as ClickHouse's own format |
 //! | `plan` | which table answers which part of a window |
 //! | `grouping`, `predicate`, `select` | dimensions, filters and windows as SQL |
@@ -29,6 +30,7 @@ mod connection;
 mod grouping;
 mod inventory;
 mod native;
+mod pieces;
 mod plan;
 mod predicate;
 mod records;
@@ -42,4 +44,4 @@ pub use config::Config;
 pub use error::StoreError;
 pub use rebuild::Stretch;
 pub use store::Store;
-pub use writer::Writer;
+pub use writer::{Refused, Writer};

@@ -28,8 +28,10 @@ counters! {
     inserted_octets,
     /// Attempts to insert that failed and may be repeated.
     insert_failures,
-    /// Batches that the store refused for good.
+    /// Batches of which the store refused rows for good.
     refused_batches,
+    /// Rows that the store refused for good.
+    refused_rows,
     /// Microseconds spent waiting for inserts.
     insert_us,
     /// Microseconds spent making blocks.
@@ -63,7 +65,7 @@ mod tests {
         Stats::add(&stats.refused_batches, 2);
         assert!(stats.read().contains(&(
             "refused_batches",
-            "Batches that the store refused for good.",
+            "Batches of which the store refused rows for good.",
             2
         )));
     }

@@ -79,6 +79,7 @@ impl Store {
             database: self.config.database.clone(),
             collector: collector.to_owned(),
             timeout: Duration::from_secs(self.config.insert_timeout_s),
+            sharded: self.config.cluster.is_some(),
             stats: self.stats.clone(),
         }
     }

@@ -1,17 +1,17 @@
 //! The writing side: one batch, as many blocks as its size asks for, one attempt.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flow::clock::{NANOS_PER_SECOND, Stopwatch};
-use flow::{FlowBatch, Timestamp};
+use flow::clock::Stopwatch;
+use flow::{FlowBatch, TapePosition, Timestamp};
 
-use crate::block::{Stamp, block, life};
+use crate::block::{Stamp, block};
 use crate::error::StoreError;
-use crate::plan::Tier;
+use crate::pieces::{Piece, pieces};
 use crate::sql::literal;
 use crate::stats::Stats;
 
@@ -22,6 +22,8 @@ pub struct Writer {
     pub(crate) database: String,
     pub(crate) collector: String,
     pub(crate) timeout: Duration,
+    /// Whether the rows of different segments are on different shards.
+    pub(crate) sharded: bool,
     pub(crate) stats: Arc<Stats>,
 }
 
@@ -34,48 +36,89 @@ impl std::fmt::Debug for Writer {
     }
 }
 
+/// What an insert left out, as the store refuses it for good: to be counted as [`flow::DropKind::Refused`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use = "refused rows are to be counted"]
+pub struct Refused {
+    /// Rows that are not stored.
+    pub rows: u64,
+    /// Datagrams that these rows are of. Other rows of them may be stored.
+    pub datagrams: u64,
+    /// What the store said of the first.
+    pub first_error: Option<String>,
+}
+
+/// Halves of refused pieces that are tried for a batch, at most.
+///
+/// A row is found in 50,000 with 32 of them. If they don't suffice, it is not these rows but the store that is to be
+/// mended, and the batch waits for it. Also each that is stored takes a place among the last 1,000 inserts by whose tokens
+/// the tables know a repetition (`non_replicated_deduplication_window`): the first must still be known when the last is
+/// tried.
+const HALVES_MAX: usize = 800;
+
 impl Writer {
     /// Inserts a batch, in flows and in all rollups, exactly once for each `token`.
     ///
     /// One attempt. The same batch with the same token may be inserted again after any failure: what is there already
     /// is left alone, what is missing is added. `stored_at` is what retention counts from; it may differ between attempts.
     ///
-    /// A large batch goes in pieces, one after the other, each under a token of its own: `{token}/0`, `{token}/1` and
-    /// so on. Where it is cut depends on the batch alone, so that the same batch is always the same pieces.
+    /// A large batch goes in pieces, one after the other, each under a token of its own, `{token}/` and the tape position
+    /// of its first record. Where it is cut depends on the batch alone, so that the same batch is always the same pieces.
+    ///
+    /// A piece that the store refuses for good is tried again as two halves, their tokens with `.0` and `.1` behind, and
+    /// so on down to single rows, so that only those rows are left out that it refuses. A repetition goes the same way.
     ///
     /// # Errors
     ///
-    /// If [`StoreError::is_retryable`], insert the same batch again later; else it is to be counted as
-    /// [`flow::DropKind::Refused`]. Pieces before the one that failed are stored.
+    /// Whatever it is: insert the same batch again later. Some of it may be stored. Too many refused rows in a batch are
+    /// a [`StoreError::Unfit`], too.
     pub async fn insert(
         &self,
         batch: &FlowBatch,
         token: &str,
         stored_at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Refused, StoreError> {
         if batch.is_empty() {
-            return Ok(());
+            return Ok(Refused::default());
         }
         let mut sent = 0;
-        let mut outcome = Ok(());
-        for (number, rows) in pieces(batch).into_iter().enumerate() {
-            let token = format!("{token}/{number}");
-            outcome = self
-                .insert_piece(batch, rows, &token, stored_at, &mut sent)
-                .await;
-            if outcome.is_err() {
-                break;
-            }
-        }
+        let outcome = self.insert_all(batch, token, stored_at, &mut sent).await;
         self.count(&outcome, batch.rows() as u64, sent);
         outcome
+    }
+
+    async fn insert_all(
+        &self,
+        batch: &FlowBatch,
+        token: &str,
+        stored_at: Timestamp,
+        sent: &mut u64,
+    ) -> Result<Refused, StoreError> {
+        let mut open = pieces(batch, token, self.sharded);
+        open.reverse();
+        let (mut left_out, mut halves_tried) = (LeftOut::default(), 0);
+        while let Some(piece) = open.pop() {
+            let outcome = self.insert_piece(batch, &piece, stored_at, sent).await;
+            match (outcome, piece.halves()) {
+                (Ok(()), _) => {}
+                (Err(error), _) if error.is_retryable() => return Err(error),
+                (Err(error), None) => left_out.add(batch, piece.rows, &error),
+                (Err(error), Some([first, second])) => {
+                    halves_tried += 2;
+                    if halves_tried > HALVES_MAX {
+                        return Err(error.into_unfit());
+                    }
+                    open.extend([second, first]);
+                }
+            }
+        }
+        Ok(left_out.into())
     }
 
     async fn insert_piece(
         &self,
         batch: &FlowBatch,
-        rows: Range<usize>,
-        token: &str,
+        piece: &Piece,
         stored_at: Timestamp,
         sent: &mut u64,
     ) -> Result<(), StoreError> {
@@ -85,8 +128,8 @@ impl Writer {
             collector,
             stored_at,
         };
-        let block = block(batch, rows, stamp);
-        let statement = self.statement(block.names(), token);
+        let block = block(batch, piece.rows.clone(), stamp);
+        let statement = self.statement(block.names(), &piece.token);
         let octets = block.finish();
         Stats::add_time(&self.stats.encode_us, watch);
         let watch = Stopwatch::start();
@@ -116,112 +159,48 @@ impl Writer {
         )
     }
 
-    fn count(&self, outcome: &Result<(), StoreError>, rows: u64, octets: u64) {
+    fn count(&self, outcome: &Result<Refused, StoreError>, rows: u64, octets: u64) {
         let stats = &self.stats;
         match outcome {
-            Ok(()) => {
-                stats.inserted_rows.fetch_add(rows, Ordering::Relaxed);
-                stats.inserted_batches.fetch_add(1, Ordering::Relaxed);
-                stats.inserted_octets.fetch_add(octets, Ordering::Relaxed);
+            Ok(refused) => {
+                Stats::add(&stats.inserted_rows, rows - refused.rows);
+                Stats::add(&stats.inserted_batches, 1);
+                Stats::add(&stats.inserted_octets, octets);
+                Stats::add(&stats.refused_rows, refused.rows);
+                Stats::add(&stats.refused_batches, u64::from(refused.rows > 0));
             }
-            Err(error) if error.is_retryable() => Stats::add(&stats.insert_failures, 1),
-            Err(_) => Stats::add(&stats.refused_batches, 1),
+            Err(_) => Stats::add(&stats.insert_failures, 1),
         }
     }
 }
 
-/// Rows of a piece, at most.
-const PIECE_ROWS_MAX: usize = 50_000;
-/// Buckets of a rollup that the rows of a piece are in, at most, and those of one more row.
-///
-/// The views make a row of each, and a group with a set of clients of each if no two rows share an interface. Measured
-/// with an engine of 1 GB, where a statement has 334 MiB: 500,000 such groups are too many.
-const PIECE_BUCKETS_MAX: u64 = 200_000;
-/// Octets of texts without a column that a piece holds, at most, and those of one more row.
-const PIECE_TEXT_OCTETS_MAX: usize = 16 << 20;
-
-/// Where a batch is cut, so that no piece needs more memory than a small engine has. By the batch alone: what was cut
-/// otherwise when it is repeated would be there twice.
-fn pieces(batch: &FlowBatch) -> Vec<Range<usize>> {
-    let mut found = Vec::with_capacity(batch.rows() / PIECE_ROWS_MAX + 1);
-    let (mut start, mut buckets, mut octets) = (0, 0, 0);
-    for row in 0..batch.rows() {
-        let full = row - start == PIECE_ROWS_MAX
-            || buckets >= PIECE_BUCKETS_MAX
-            || octets >= PIECE_TEXT_OCTETS_MAX;
-        if full {
-            found.push(start..row);
-            (start, buckets, octets) = (row, 0, 0);
-        }
-        buckets += buckets_of(life(batch, row));
-        if !batch.extras.is_absent() {
-            let texts = batch.extras.get(row);
-            octets += texts.map(|(_, text)| text.len()).sum::<usize>();
-        }
-    }
-    found.push(start..batch.rows());
-    found
+/// Rows that were refused so far.
+#[derive(Debug, Default)]
+struct LeftOut {
+    rows: u64,
+    datagrams: BTreeSet<TapePosition>,
+    first_error: Option<String>,
 }
 
-/// In how many buckets of a rollup a flow is, of the one where it is in most.
-fn buckets_of((first, last): (i64, i64)) -> u64 {
-    let tier = [Tier::TenSeconds, Tier::Minute]
-        .into_iter()
-        .find(|tier| last - first <= tier.life_ns_max());
-    let seconds = u64::try_from((last - first) / NANOS_PER_SECOND).unwrap_or(0);
-    tier.map_or(0, |tier| seconds / tier.width_s() + 1)
+impl LeftOut {
+    fn add(&mut self, batch: &FlowBatch, rows: Range<usize>, error: &StoreError) {
+        self.rows += rows.len() as u64;
+        self.datagrams.extend(rows.map(|row| batch.position(row)));
+        self.first_error.get_or_insert_with(|| error.to_string());
+    }
+}
+
+impl From<LeftOut> for Refused {
+    fn from(all: LeftOut) -> Self {
+        Self {
+            rows: all.rows,
+            datagrams: all.datagrams.len() as u64,
+            first_error: all.first_error,
+        }
+    }
 }
 
 /// Views are told the token too. A batch may hold any number of days (imports), so the limit on partitions is off. All
 /// rows are in the shards when the insert is acknowledged.
 const SETTINGS: &str = ", deduplicate_blocks_in_dependent_materialized_views = 1, async_insert = 0, \
      max_partitions_per_insert_block = 0, parallel_view_processing = 0, distributed_foreground_insert = 1";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn batch(rows: usize, text: &str) -> FlowBatch {
-        let mut batch = FlowBatch::default();
-        for row in 0..rows {
-            batch.origin.received_at.push(0);
-            if !text.is_empty() {
-                batch.extras.push(row, "text".into(), text.to_owned());
-            }
-        }
-        batch
-    }
-
-    #[test]
-    fn a_batch_is_cut_at_the_same_rows_always() {
-        let ends = |rows: usize| -> Vec<usize> {
-            let found = pieces(&batch(rows, ""));
-            found.into_iter().map(|piece| piece.end).collect()
-        };
-        assert_eq!(ends(1), [1]);
-        assert_eq!(ends(50_000), [50_000]);
-        assert_eq!(ends(100_001), [50_000, 100_000, 100_001]);
-    }
-
-    #[test]
-    fn much_text_makes_small_pieces() {
-        // 16 MiB are 256 times 64 KiB.
-        let long = "x".repeat(1 << 16);
-        assert_eq!(pieces(&batch(300, &long)), [0..256, 256..300]);
-    }
-
-    #[test]
-    fn long_lives_make_small_pieces() {
-        let mut batch = batch(10_000, "");
-        for row in 0..10_000 {
-            batch.columns.start.set(row, 0);
-            batch.columns.end.set(row, 600 * NANOS_PER_SECOND);
-        }
-        // 61 buckets of ten seconds each: 3,279 rows are in 200,019.
-        let ends: Vec<usize> = pieces(&batch).iter().map(|p| p.end).collect();
-        assert_eq!(ends, [3279, 6558, 9837, 10_000]);
-        let buckets = |seconds: i64| buckets_of((0, seconds * NANOS_PER_SECOND));
-        assert_eq!([buckets(0), buckets(59), buckets(601)], [1, 6, 11]);
-        assert_eq!([buckets(3600), buckets(3601)], [61, 0]);
-    }
-}

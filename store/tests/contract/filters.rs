@@ -156,12 +156,13 @@ async fn the_store_finds_what_the_vocabulary_finds() {
     let rows = various();
     for place in places().await {
         let stored_at = flow::clock::now();
-        place
+        let refused = place
             .store
             .writer("here")
             .insert(&rows, "a", stored_at)
             .await
             .unwrap();
+        assert_eq!(refused.rows, 0);
         for text in FILTERS {
             let filter = Filter::parse(text).unwrap();
             let mut expected: Vec<String> = (0..rows.rows())

@@ -38,11 +38,12 @@ async fn any_text_is_a_name_and_a_filter() {
         let store = &place.store;
         let stored_at = flow::clock::now();
         let token = "to'ken\\; 'x";
-        store
+        let refused = store
             .writer("co'll\\ector")
             .insert(&rows, token, stored_at)
             .await
             .unwrap();
+        assert_eq!(refused.rows, 0);
         for text in TEXTS {
             let mut subject = subject(0.0, 60.0, "");
             subject.filter = Filter::from(Expr::Is(Condition::Application((*text).to_owned())));

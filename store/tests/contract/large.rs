@@ -3,8 +3,8 @@
 use std::net::Ipv6Addr;
 
 use flow::{FlowBatch, TapePosition};
-use store::Stretch;
 use store::question::Dimension;
+use store::{Refused, Stretch, Writer};
 
 use crate::places::{Place, places};
 use crate::rows::{at, subject, top};
@@ -43,6 +43,11 @@ fn crowd(rows: u32, seconds: f64) -> FlowBatch {
     batch
 }
 
+async fn put(writer: &Writer, batch: &FlowBatch) {
+    let refused = writer.insert(batch, "large", flow::clock::now()).await;
+    assert_eq!(refused.unwrap(), Refused::default());
+}
+
 async fn rows(place: &Place) -> u64 {
     place.store.inventory().await.unwrap().flows
 }
@@ -54,8 +59,7 @@ async fn a_batch_of_long_lives_does_not_take_all_memory() {
     let batch = crowd(20_000, 600.0);
     for place in places().await {
         let writer = place.store.writer("here");
-        let stored_at = flow::clock::now();
-        writer.insert(&batch, "large", stored_at).await.unwrap();
+        put(&writer, &batch).await;
         assert_eq!(rows(&place).await, 20_000);
         // Half of the octets of each: 300 s of 600.
         let half = || {
@@ -98,15 +102,15 @@ async fn a_batch_of_long_lives_does_not_take_all_memory() {
 async fn pieces_are_stored_once_wherever_an_attempt_ended() {
     let batch = crowd(110_000, 1.0);
     let mut first = batch.clone();
-    first.truncate(50_000);
+    // The end of the datagram that row 50,000 is of.
+    first.truncate(50_010);
     for place in places().await {
         let writer = place.store.writer("here");
         // What the first piece is, under the token that it has: as if the attempt had ended after it.
-        let stored_at = flow::clock::now();
-        writer.insert(&first, "large", stored_at).await.unwrap();
-        assert_eq!(rows(&place).await, 50_000);
+        put(&writer, &first).await;
+        assert_eq!(rows(&place).await, 50_010);
         for _ in 0..2 {
-            writer.insert(&batch, "large", stored_at).await.unwrap();
+            put(&writer, &batch).await;
             assert_eq!(rows(&place).await, 110_000);
             let whole = subject(0.0, 10.0, "");
             let found = top(&place.store, Dimension::Exporters, whole).await;

@@ -10,6 +10,7 @@ mod once;
 mod places;
 mod rebuild;
 mod records;
+mod refused;
 mod restart;
 mod rows;
 mod windows;

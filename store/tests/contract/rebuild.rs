@@ -73,7 +73,8 @@ fn on_tape(rows: &[Row], offset: u32, feed: u32) -> FlowBatch {
 async fn put(store: &Store, collector: &str, token: &str, batch: &FlowBatch) {
     let stored_at = flow::clock::now();
     let writer = store.writer(collector);
-    writer.insert(batch, token, stored_at).await.unwrap();
+    let refused = writer.insert(batch, token, stored_at).await.unwrap();
+    assert_eq!(refused.rows, 0);
 }
 
 /// What is around the stretch: hours before and after it, another collector with the same positions on its tape, and an
@@ -257,7 +258,8 @@ async fn what_records_no_longer_tell_is_not_made_anew() {
         0,
     );
     let writer = store.writer("here");
-    writer.insert(&rows, "1", three_days_ago).await.unwrap();
+    let refused = writer.insert(&rows, "1", three_days_ago).await.unwrap();
+    assert_eq!(refused.rows, 0);
     let hours = BTreeSet::from([at(0.0).seconds()]);
     let error = store.rebuild(&hours, &stretch()).await.unwrap_err();
     assert!(matches!(&error, StoreError::Question(why) if why.contains("flows_days = 2")));

@@ -81,12 +81,13 @@ async fn every_column_comes_back() {
     let rows = full();
     for place in places().await {
         let stored_at = flow::clock::now();
-        place
+        let refused = place
             .store
             .writer("here")
             .insert(&rows, "a", stored_at)
             .await
             .unwrap();
+        assert_eq!(refused.rows, 0);
         let question = Flows {
             subject: subject(0.0, 60.0, ""),
             limit: 10,
@@ -141,12 +142,13 @@ async fn names_beyond_a_byte_of_dictionary() {
                 .set_text(row, &format!("app {row}"));
         }
         let stored_at = flow::clock::now();
-        place
+        let refused = place
             .store
             .writer("here")
             .insert(&rows, "a", stored_at)
             .await
             .unwrap();
+        assert_eq!(refused.rows, 0);
         let question = Flows {
             subject: subject(0.0, 60.0, "app 'app 399'"),
             limit: 10,

@@ -116,11 +116,12 @@ async fn what_only_rollups_still_hold_is_answered_in_whole_minutes() {
         ..Row::default()
     };
     let rows = batch(&[row(5.0), row(50.0), row(70.0)]);
-    store
+    let refused = store
         .writer("here")
         .insert(&rows, "a", at(minute + 60.0))
         .await
         .unwrap();
+    assert_eq!(refused.rows, 0);
     for table in ["flows", "extents", "traffic_10s"] {
         engine
             .run(&format!("OPTIMIZE TABLE flowreel.{table} FINAL"))

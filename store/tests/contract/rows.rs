@@ -139,11 +139,12 @@ fn put_columns(batch: &mut FlowBatch, number: usize, row: &Row) {
 /// Inserts rows under a token of their own.
 pub(crate) async fn insert(store: &Store, token: &str, rows: &[Row]) {
     let stored_at = flow::clock::now();
-    store
+    let refused = store
         .writer("here")
         .insert(&batch(rows), token, stored_at)
         .await
         .unwrap();
+    assert_eq!(refused.rows, 0);
 }
 
 /// Everything in a window, in seconds from [`T0_S`].
