@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use collector::capture::MirrorConfig;
@@ -13,6 +14,9 @@ use crate::config::Config;
 use crate::server::{Running, Server};
 use crate::telemetry;
 
+/// How long the runtime waits for work that cannot be told to end.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
 /// `flowreel serve`: runs until SIGTERM or Ctrl-C.
 pub(crate) fn serve(args: &ServeArgs) -> Result<()> {
     let mut config = Config::load(&args.config)?;
@@ -21,17 +25,27 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<()> {
         .extend(args.mirror.iter().map(MirrorConfig::new));
     telemetry::start(&config.log)?;
     crate::config::keep_private();
-    runtime()?.block_on(async {
-        let stop = told_to_stop()?;
-        let server = Server::start(&config).await?;
-        announce(&server.running);
-        let reload = reload_on_hangup(&server, args)?;
-        stop.await;
-        reload.abort();
-        tracing::info!("stopping");
-        server.stop().await;
-        Ok(())
-    })
+    let runtime = runtime()?;
+    let result = runtime.block_on(run(&config, args));
+    // What did not end in its time ends with the process.
+    runtime.shutdown_timeout(LAST_WORDS);
+    result
+}
+
+/// Runs until it is told to stop, or a part ends that should not: then that is the error.
+async fn run(config: &Config, args: &ServeArgs) -> Result<()> {
+    let stop = told_to_stop()?;
+    let server = Server::start(config).await?;
+    announce(&server.running);
+    let reload = reload_on_hangup(&server, args)?;
+    let result = tokio::select! {
+        () = stop => Ok(()),
+        error = server.failed() => Err(error),
+    };
+    reload.abort();
+    tracing::info!("stopping");
+    server.stop().await;
+    result
 }
 
 /// The runtime of the shell around the threads.

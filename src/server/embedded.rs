@@ -18,6 +18,8 @@ pub(crate) struct Embedded {
     pub(crate) stats: Arc<engine::Stats>,
     task: JoinHandle<()>,
     stop: oneshot::Sender<()>,
+    /// Where the socket is, if not in the data directory.
+    _folder: Option<ShortFolder>,
 }
 
 impl Embedded {
@@ -33,9 +35,12 @@ impl Embedded {
         let library = engine::locate()?;
         // The address of a Unix socket is at most 107 octets long (unix(7)); a data directory may be deeper than that.
         let data_dir = std::path::absolute(&config.data_dir)?;
-        let socket = match data_dir.join("engine.sock") {
-            path if path.as_os_str().len() < 100 => path,
-            _ => short_socket()?,
+        let (socket, folder) = match data_dir.join("engine.sock") {
+            path if path.as_os_str().len() < 100 => (path, None),
+            _ => {
+                let folder = ShortFolder::make()?;
+                (folder.0.join("engine.sock"), Some(folder))
+            }
         };
         let arguments: Vec<OsString> = vec![
             "engine".into(),
@@ -49,7 +54,9 @@ impl Embedded {
             config.engine_memory_octets.to_string().into(),
         ];
         let program = std::env::current_exe().context("this program cannot find itself")?;
-        let supervisor = Supervisor::new(SupervisorConfig::new(program, arguments, socket.clone()));
+        let mut supervised = SupervisorConfig::new(program, arguments, socket.clone());
+        supervised.stop_wait_max = super::budget::ENGINE_MAX;
+        let supervisor = Supervisor::new(supervised);
         let (state, stats) = (supervisor.state(), supervisor.stats());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(supervisor.run(async {
@@ -62,6 +69,7 @@ impl Embedded {
             stats,
             task,
             stop,
+            _folder: folder,
         }))
     }
 
@@ -72,8 +80,29 @@ impl Embedded {
     }
 }
 
-fn short_socket() -> Result<PathBuf> {
-    let folder = std::env::temp_dir().join(format!("flowreel-{}", std::process::id()));
-    crate::config::make_private_folder(&folder)?;
-    Ok(folder.join("engine.sock"))
+/// A folder with a short path, of a name that nobody can know before, for this user only; removed with its owner.
+struct ShortFolder(PathBuf);
+
+impl ShortFolder {
+    fn make() -> Result<Self> {
+        let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let parent = own
+            .filter(|folder| folder.is_dir())
+            .unwrap_or_else(std::env::temp_dir);
+        let made = nix::unistd::mkdtemp(&parent.join("flowreel-XXXXXX"));
+        made.map(Self).with_context(|| {
+            format!(
+                "{}: no folder can be made for the engine's socket",
+                parent.display()
+            )
+        })
+    }
+}
+
+impl Drop for ShortFolder {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "the engine's folder cannot be removed");
+        }
+    }
 }

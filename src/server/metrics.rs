@@ -1,9 +1,10 @@
 //! Every counter, in the OpenMetrics text format.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, MetricEncoder, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -16,6 +17,8 @@ use super::shared::Shared;
 pub(crate) struct Counters {
     pub(crate) engine: Option<Arc<engine::Stats>>,
     pub(crate) store: Arc<store::Store>,
+    /// The mirrored interfaces, in the order of [`Shared::mirrors`].
+    pub(crate) mirrors: Vec<String>,
 }
 
 /// One reading of all counters.
@@ -30,8 +33,11 @@ struct Family {
     name: String,
     help: String,
     gauge: bool,
-    values: Vec<(Vec<(&'static str, String)>, u64)>,
+    values: Vec<Labelled>,
 }
+
+/// A value and its labels.
+type Labelled = (Vec<(&'static str, String)>, u64);
 
 impl Counters {
     /// Reads everything once.
@@ -41,11 +47,22 @@ impl Counters {
         };
         reading.books(shared);
         reading.sockets(shared);
+        reading.socket_buffers(shared);
+        reading.mirrors(shared, &self.mirrors);
         reading.plain("replay", shared.tape.counts().each());
         reading.tape_size(shared);
         reading.plain("store", self.store.stats().read());
         if let Some(engine) = &self.engine {
-            reading.plain("engine", engine.counters());
+            // They bear the names that they have alone, of which this is the middle.
+            let own = |name: &'static str| {
+                let name = name.strip_prefix("flowreel_engine_").unwrap_or(name);
+                name.strip_suffix("_total").unwrap_or(name)
+            };
+            let counters = engine
+                .counters()
+                .into_iter()
+                .map(|(name, help, value)| (own(name), help, value));
+            reading.plain("engine", counters);
         }
         reading.exporters(shared);
         let mut registry = Registry::with_prefix("flowreel");
@@ -58,7 +75,7 @@ impl Counters {
 }
 
 impl Reading {
-    fn add(&mut self, name: &str, help: &str, values: Vec<(Vec<(&'static str, String)>, u64)>) {
+    fn add(&mut self, name: &str, help: &str, values: Vec<Labelled>) {
         self.families.push(Family {
             name: name.to_owned(),
             help: help.to_owned(),
@@ -126,7 +143,10 @@ impl Reading {
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: u64) {
-        let values = vec![(Vec::new(), value)];
+        self.gauges(name, help, vec![(Vec::new(), value)]);
+    }
+
+    fn gauges(&mut self, name: &str, help: &str, values: Vec<Labelled>) {
         self.families.push(Family {
             name: name.to_owned(),
             help: help.to_owned(),
@@ -169,6 +189,52 @@ impl Reading {
         );
     }
 
+    fn socket_buffers(&mut self, shared: &Shared) {
+        let sockets = shared.listen.snapshot();
+        let of_each = |value: fn(&collector::listen::SocketSnapshot) -> u64| {
+            sockets
+                .iter()
+                .map(|s| (vec![("address", s.address.to_string())], value(s)))
+                .collect()
+        };
+        let asked = of_each(|s| s.receive_buffer_octets_asked);
+        let got = of_each(|s| s.receive_buffer_octets_got);
+        self.gauges(
+            "collector_socket_receive_buffer_octets_asked",
+            "Receive buffer that was asked for",
+            asked,
+        );
+        self.gauges(
+            "collector_socket_receive_buffer_octets_got",
+            "Receive buffer that the kernel granted",
+            got,
+        );
+    }
+
+    fn mirrors(&mut self, shared: &Shared, interfaces: &[String]) {
+        let stats = shared
+            .mirrors
+            .iter()
+            .map(|stats| stats.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        let mut families: BTreeMap<&str, Vec<Labelled>> = BTreeMap::new();
+        for (stats, interface) in stats.zip(interfaces) {
+            let own = [
+                ("queue_full", stats.queue_full),
+                ("kernel_drops", stats.kernel_drops),
+                ("interface_drops", stats.interface_drops),
+                ("receive_errors", stats.receive_errors),
+            ];
+            for (name, value) in stats.frames.each().chain(own) {
+                let labels = vec![("interface", interface.clone())];
+                families.entry(name).or_default().push((labels, value));
+            }
+        }
+        for (name, values) in families {
+            let help = "Of a mirrored interface";
+            self.add(&format!("collector_mirror_{name}"), help, values);
+        }
+    }
+
     fn tape_size(&mut self, shared: &Shared) {
         let (segments, octets) = shared.tape.size();
         self.gauge("replay_tape_segments", "Segments on tape", segments as u64);
@@ -209,16 +275,29 @@ impl Collector for Reading {
                 MetricType::Counter
             };
             let mut metric = encoder.encode_descriptor(&family.name, &family.help, None, kind)?;
+            if let [(labels, value)] = family.values.as_slice()
+                && labels.is_empty()
+            {
+                // A family of one without labels would be written with empty braces, which its name does not have.
+                encode_value(family.gauge, *value, metric)?;
+                continue;
+            }
             for (labels, value) in &family.values {
-                let one = metric.encode_family(labels)?;
-                if family.gauge {
-                    let value = i64::try_from(*value).unwrap_or(i64::MAX);
-                    ConstGauge::new(value).encode(one)?;
-                } else {
-                    ConstCounter::new(*value).encode(one)?;
-                }
+                encode_value(family.gauge, *value, metric.encode_family(labels)?)?;
             }
         }
         Ok(())
+    }
+}
+
+fn encode_value(
+    is_gauge: bool,
+    value: u64,
+    encoder: MetricEncoder<'_>,
+) -> Result<(), std::fmt::Error> {
+    if is_gauge {
+        ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(encoder)
+    } else {
+        ConstCounter::new(value).encode(encoder)
     }
 }

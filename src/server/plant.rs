@@ -18,6 +18,7 @@ use store::catalog::{Catalog, CatalogError, ImportCounts, merge};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::importing::{Imports, counts, remembered};
+use super::lives::Lives;
 use super::reclassifying::{Job, ReclassifyError};
 use super::shared::Shared;
 
@@ -37,6 +38,7 @@ pub(crate) struct RunningPlant {
     pub(crate) jobs: mpsc::Sender<Job>,
     pub(crate) naming: Naming,
     pub(crate) counters: super::metrics::Counters,
+    pub(crate) lives: Lives,
 }
 
 /// Where names come from: the configuration's, and both together as they are in force.
@@ -220,7 +222,18 @@ impl Plant for RunningPlant {
 
     fn readiness(&self) -> Readiness {
         let (store_error, tape_error) = self.shared.troubles();
-        let parts = vec![self.listening(), tape(tape_error), self.store(store_error)];
+        let mut parts = vec![self.listening(), tape(tape_error), self.store(store_error)];
+        for ended in self.lives.ended() {
+            let detail = ended.to_string();
+            match parts.iter_mut().find(|part| part.name == ended.part) {
+                Some(part) => (part.ready, part.detail) = (false, detail),
+                None => parts.push(PartReadiness {
+                    name: ended.part.to_owned(),
+                    ready: false,
+                    detail,
+                }),
+            }
+        }
         Readiness {
             ready: parts.iter().all(|part| part.ready),
             parts,

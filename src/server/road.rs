@@ -1,0 +1,195 @@
+//! The road of a datagram: sockets, tape, decoder, store; each part at work, joined by bounded queues.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use anyhow::Result;
+use collector::capture::{Mirror, MirrorThread};
+use collector::listen::{ListenThreads, Listener};
+use flow::Datagram;
+use replay::{Pins, Upkeep};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle as Task, spawn_blocking};
+
+use super::budget::Budget;
+use super::decoding::Decoding;
+use super::gates::Gates;
+use super::lives::Lives;
+use super::opening::Opened;
+use super::plant::Naming;
+use super::preparing::Preparing;
+use super::reclassifying::{Job, Reclassifier};
+use super::shared::Shared;
+use super::storing::Storing;
+use super::taping::{Request, Taping};
+use crate::config::Config;
+
+/// Batches that may wait for the store beside the one that is inserted.
+const STAGED_MAX: usize = 1;
+/// What may wait for the tape thread beside what comes from the wire; whoever asks waits for the answer.
+const TAPE_REQUESTS_MAX: usize = 4;
+
+/// Everything between the sockets and the store, at work.
+pub(crate) struct Road {
+    /// Batches for the tape, as if they had come by UDP.
+    pub(crate) wire: SyncSender<Vec<Datagram>>,
+    /// To the tape thread.
+    pub(crate) requests: SyncSender<Request>,
+    /// To the task that writes.
+    pub(crate) jobs: mpsc::Sender<Job>,
+    /// Whether the store's schema is in place.
+    pub(crate) store_ready: watch::Receiver<bool>,
+    threads: Vec<JoinHandle<()>>,
+    upkeep: Upkeep,
+    storing: Task<()>,
+    abandon: watch::Sender<bool>,
+}
+
+/// The threads that receive.
+pub(crate) struct Receiving {
+    stop: Arc<AtomicBool>,
+    sockets: ListenThreads,
+    mirrors: Vec<MirrorThread>,
+}
+
+impl Road {
+    /// Starts the parts behind the sockets.
+    pub(crate) fn start(
+        config: &Config,
+        opened: Opened,
+        gates: &Gates,
+        shared: &Arc<Shared>,
+        naming: &Naming,
+        lives: &Lives,
+    ) -> Result<Self> {
+        let (wire, from_wire) = sync_channel(config.listen.queue_batches.max(1));
+        let (requests, from_requests) = sync_channel(TAPE_REQUESTS_MAX);
+        let (jobs, from_jobs) = mpsc::channel(1);
+        let (staged, to_store) = mpsc::channel(STAGED_MAX);
+        let (ready, store_ready) = watch::channel(false);
+        let (abandon, abandoned) = watch::channel(false);
+        let taping = Taping {
+            writer: opened.tape,
+            wire: from_wire,
+            requests: from_requests,
+            pins: Pins::default(),
+            shared: shared.clone(),
+        };
+        let decoding = Decoding {
+            passed: opened.checkpoint.passed,
+            intent: opened.checkpoint.intent,
+            pipeline: opened.pipeline,
+            reader: opened.reader,
+            tail: shared.tape.clone(),
+            staged,
+            shared: shared.clone(),
+        };
+        let storing = Storing {
+            jobs: from_jobs,
+            reclassifier: reclassifier(config, gates, &opened.collector, naming, &requests),
+            writer: gates.store.writer(&opened.collector),
+            collector: opened.collector,
+            staged: to_store,
+            folder: opened.folder,
+            checkpoint: opened.checkpoint,
+            shared: shared.clone(),
+            abandon: abandoned,
+        };
+        let preparing = Preparing {
+            store: gates.store.clone(),
+            engine: gates.engine_state(),
+            ready,
+            storing,
+        };
+        let threads = vec![
+            lives.spawn("tape", move || taping.run())?,
+            lives.spawn("decode", move || decoding.run())?,
+        ];
+        Ok(Self {
+            storing: tokio::spawn(preparing.run(lives.begin("storing"))),
+            wire,
+            requests,
+            jobs,
+            store_ready,
+            threads,
+            upkeep: opened.upkeep,
+            abandon,
+        })
+    }
+
+    /// Ends it, after those that receive: what is on tape is in the store too if the store is in time.
+    pub(crate) async fn stop(self, budget: &Budget) {
+        drop((self.wire, self.requests));
+        let mut storing = self.storing;
+        if budget.for_inserts(&mut storing).await.is_none() {
+            tracing::warn!("the store takes too long: the rest is late, on tape");
+            self.abandon.send_replace(true);
+            budget.within(storing).await;
+        }
+        let (threads, upkeep) = (self.threads, self.upkeep);
+        let rest = spawn_blocking(move || {
+            for thread in threads {
+                if thread.join().is_err() {
+                    tracing::error!("a thread panicked; its last words are above");
+                }
+            }
+            upkeep.stop();
+        });
+        budget.within(rest).await;
+    }
+}
+
+impl Receiving {
+    /// Starts them.
+    pub(crate) fn start(
+        listener: Listener,
+        mirrors: Vec<Mirror>,
+        queue: &SyncSender<Vec<Datagram>>,
+        lives: &Lives,
+    ) -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let sockets = listener.run(queue, &stop)?;
+        let mirrors = mirrors
+            .into_iter()
+            .map(|mirror| mirror.run(queue.clone(), stop.clone()));
+        let mirrors = mirrors.collect::<Result<_, _>>()?;
+        lives.watch_receivers(&stop);
+        Ok(Self {
+            stop,
+            sockets,
+            mirrors,
+        })
+    }
+
+    /// Ends them; the queue to the tape is closed behind them.
+    pub(crate) async fn stop(self, budget: &Budget) {
+        self.stop.store(true, Ordering::Relaxed);
+        let receivers = spawn_blocking(move || {
+            self.sockets.join();
+            for mirror in self.mirrors {
+                mirror.join();
+            }
+        });
+        budget.within(receivers).await;
+    }
+}
+
+fn reclassifier(
+    config: &Config,
+    gates: &Gates,
+    collector: &str,
+    naming: &Naming,
+    tape: &SyncSender<Request>,
+) -> Reclassifier {
+    let in_force = naming.clone();
+    Reclassifier {
+        config: config.clone(),
+        store: gates.store.clone(),
+        writer: gates.store.writer(collector),
+        collector: collector.to_owned(),
+        rules: Arc::new(move || in_force.in_force()),
+        tape: tape.clone(),
+    }
+}

@@ -1,0 +1,196 @@
+//! What an operator meets: readiness, metrics, limits, an end in time whatever the engine does.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
+mod support;
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use support::{Server, captures, eventually, flowreel, signal};
+
+/// Sends a request as it stands, and returns the status.
+fn status_of(server: &Server, request: &[u8]) -> u16 {
+    let mut stream = TcpStream::connect(server.running.http).unwrap();
+    stream.write_all(request).unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    // RFC 9112 §4: `HTTP/1.1 200 OK`.
+    std::str::from_utf8(&answer[9..]).unwrap().parse().unwrap()
+}
+
+fn send(capture: &Path, server: &Server, times: usize) {
+    let to = server.udp().to_string();
+    for _ in 0..times {
+        let output = flowreel(&[
+            "send",
+            capture.to_str().unwrap(),
+            "--to",
+            &to,
+            "--rate",
+            "5000",
+        ]);
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+/// The engine's process: a child of the server, whichever thread started it.
+fn engine_of(server: u32) -> u32 {
+    eventually("the engine runs", || {
+        let tasks = std::fs::read_dir(format!("/proc/{server}/task")).ok()?;
+        tasks
+            .flatten()
+            .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
+            .find_map(|children| children.split_whitespace().next()?.parse().ok())
+    })
+}
+
+fn metric(server: &Server, name: &str) -> Option<u64> {
+    let text = ureq::get(format!("{}/metrics", server.url()))
+        .call()
+        .unwrap()
+        .body_mut()
+        .read_to_string()
+        .unwrap();
+    let line = text
+        .lines()
+        .find(|line| line.split(' ').next() == Some(name))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn a_server_whose_engine_hangs_ends_in_time_and_nothing_is_lost() {
+    let Some(folder) = captures() else { return };
+    let capture = folder.join("generated/softflowd-v5-synscan.pcap");
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    // By tshark: 69 datagrams with 2002 records.
+    send(&capture, &server, 1);
+    server.wait_for_datagrams(69);
+    signal(engine_of(server.running.pid), Signal::SIGSTOP);
+    send(&capture, &server, 5);
+    eventually("all is on tape", || {
+        (server.accounting().datagrams.received == 6 * 69).then_some(())
+    });
+    let took = server.stop();
+    assert!(took.as_millis() < 5500, "{took:?}");
+    let server = Server::start(data.path(), &[]);
+    let books = server.wait_for_datagrams(6 * 69);
+    assert!(
+        books.datagrams.balances() && books.records.balances(),
+        "{books:?}"
+    );
+    assert_eq!(
+        (books.records.stored, books.datagrams.dropped_total()),
+        (6 * 2002, 0)
+    );
+    let rows: Vec<store::question::TopRow> =
+        server.get("/api/v1/top/exporters?from=1970-01-01&to=2200-01-01");
+    assert_eq!(rows.iter().map(|row| row.flows).sum::<u64>(), 6 * 2002);
+}
+
+#[test]
+fn readiness_says_when_the_engine_is_away() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let url = format!("{}/readyz", server.url());
+    let ready = || {
+        ureq::get(&url)
+            .call()
+            .map(|answer| answer.status().as_u16())
+    };
+    assert_eq!(ready().unwrap(), 200);
+    signal(engine_of(server.running.pid), Signal::SIGKILL);
+    eventually("it is not ready", || {
+        matches!(ready(), Err(ureq::Error::StatusCode(503))).then_some(())
+    });
+    eventually("it is ready again", || ready().ok());
+}
+
+#[test]
+fn metrics_count_what_a_capture_holds() {
+    let Some(folder) = captures() else { return };
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    send(
+        &folder.join("generated/softflowd-v5-synscan.pcap"),
+        &server,
+        1,
+    );
+    server.wait_for_datagrams(69);
+    assert_eq!(
+        metric(&server, "flowreel_received_datagrams_total"),
+        Some(69)
+    );
+    assert_eq!(
+        metric(&server, "flowreel_received_records_total"),
+        Some(2002)
+    );
+    assert_eq!(metric(&server, "flowreel_engine_starts_total"), Some(1));
+    let address = server.udp();
+    let buffer =
+        format!("flowreel_collector_socket_receive_buffer_octets_got{{address=\"{address}\"}}");
+    assert!(metric(&server, &buffer).unwrap() > 0);
+}
+
+#[test]
+fn what_is_too_large_or_for_somebody_else_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let evil = b"GET /api/v1/accounting HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+    assert_eq!(status_of(&server, evil), 403);
+
+    // One octet more than is taken, of three MiB that are announced.
+    let mut rules =
+        b"PUT /api/v1/rules HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+        Content-Length: 3145728\r\n\r\n"
+            .to_vec();
+    rules.extend(std::iter::repeat_n(b' ', (2 << 20) + 1));
+    assert_eq!(status_of(&server, &rules), 413);
+
+    // 17 GiB are refused before the first octet of them, and leave no file.
+    let upload = b"POST /api/v1/imports?name=a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 18253611008\r\n\r\n";
+    assert_eq!(status_of(&server, upload), 413);
+    assert_eq!(uploads(data.path()), 0);
+}
+
+#[test]
+fn an_upload_that_breaks_off_leaves_no_file() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let mut stream = TcpStream::connect(server.running.http).unwrap();
+    let head = b"POST /api/v1/imports?name=a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nbegin";
+    stream.write_all(head).unwrap();
+    eventually("the file is there", || {
+        (uploads(data.path()) == 1).then_some(())
+    });
+    drop(stream);
+    eventually("the file is gone", || {
+        (uploads(data.path()) == 0).then_some(())
+    });
+}
+
+#[test]
+fn an_upload_that_the_disk_cannot_hold_beside_the_tape_is_refused() {
+    let data = tempfile::tempdir().unwrap();
+    let config = data.path().join("flowreel.toml");
+    // No disk leaves this much free.
+    std::fs::write(&config, "[tape]\nmin_free_octets = 1000000000000000\n").unwrap();
+    let server = Server::start(
+        &data.path().join("data"),
+        &["--config", config.to_str().unwrap()],
+    );
+    let upload =
+        b"POST /api/v1/imports?name=a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 24\r\n\r\n";
+    assert_eq!(status_of(&server, upload), 507);
+}
+
+fn uploads(data: &Path) -> usize {
+    std::fs::read_dir(data.join("incoming")).unwrap().count()
+}
