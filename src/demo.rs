@@ -1,35 +1,34 @@
 //! `flowreel demo`: a simulated enterprise of four sites, two hours of history at once, then live.
 
+mod player;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use api::plant::Plant as _;
+use collector::listen::{ListenError, Listener};
+use flow::accounting::{DropKind, Ledger};
 use flow::clock::{self, Stopwatch};
-use flow::{Datagram, Filter, Timestamp};
+use flow::{Filter, Timestamp};
+use player::{Live, Player};
 use simulator::enterprise::{Config as EnterpriseConfig, Effect, Enterprise, Incident};
 use store::question::{Dimension, Quantity, Scope, Subject, Top, Window};
 
-use crate::cli::DemoArgs;
 use crate::cli::ask::{exporter_columns, top_columns};
 use crate::cli::serve::{runtime, told_to_stop};
+use crate::cli::{ConfigArgs, DemoArgs};
 use crate::config::Config;
-use crate::output::table;
+use crate::output::{print_text, table};
 use crate::server::Server;
 use crate::telemetry;
 
 /// The enterprise is the same at every start.
 const SEED: u64 = 2009;
-/// Datagrams that are handed to the tape at a time.
-const BATCH_DATAGRAMS: usize = 512;
-/// How often the live enterprise is let on.
-const TICK: Duration = Duration::from_millis(200);
 /// How often the live table is printed.
 const SHOW_EVERY: Duration = Duration::from_secs(10);
-/// How long the history may take to be in the store.
+/// How long nothing may reach the store while the history is on its way there.
 const HISTORY_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Starts everything, plays, and shows what there is to see until it is told to stop.
@@ -38,26 +37,75 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<()> {
     if args.config.config.is_none() {
         config.log.level = "warn".to_owned();
     }
+    crate::config::keep_private();
     let folder = DemoFolder::choose(args)?;
     config.data_dir.clone_from(&folder.path);
     telemetry::start(&config.log)?;
+    let taken = make_way(&args.config, &mut config);
     let now = clock::now();
-    let mut enterprise = Enterprise::new(EnterpriseConfig::new(SEED, now - args.history));
+    let begin = now - args.history;
+    let mut enterprise = Enterprise::new(EnterpriseConfig::new(SEED, begin));
     schedule(&mut enterprise, now)?;
     let rules = enterprise.rules();
     config.applications = rules.applications;
     config.sites = rules.sites;
     config.exporters = rules.exporters;
-    runtime()?.block_on(play(args, &config, enterprise))
+    runtime()?.block_on(async {
+        let stop = told_to_stop()?;
+        let server = Server::start(&config).await?;
+        play(args, server, &taken, (enterprise, begin), stop).await
+    })
 }
 
-async fn play(args: &DemoArgs, config: &Config, enterprise: Enterprise) -> Result<()> {
-    let stop = told_to_stop()?;
-    let server = Server::start(config).await?;
+/// Where nobody chose and the usual ports are taken, takes free ones of this machine. Returns what was taken.
+fn make_way(args: &ConfigArgs, config: &mut Config) -> Vec<String> {
+    let usual = Config::default();
+    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut taken = Vec::new();
+    if args.listen.is_empty()
+        && config.listen.addresses == usual.listen.addresses
+        && let Err(ListenError::PortInUse { address }) = Listener::new(config.listen.clone()).bind()
+    {
+        config.listen.addresses = vec![free];
+        taken.push(format!("UDP {address}"));
+    }
+    if args.http.is_none() && config.http == usual.http && TcpListener::bind(config.http).is_err() {
+        taken.push(format!("TCP {}", config.http));
+        config.http = free;
+    }
+    taken
+}
+
+/// Says what another program has, and where this one is instead.
+fn detour(server: &Server, taken: &[String]) -> String {
+    if taken.is_empty() {
+        return String::new();
+    }
+    let listen = server.running.listen.iter().map(ToString::to_string);
+    format!(
+        "Another program has {}, so this demo receives on {} and answers on http://{}.\n",
+        taken.join(" and "),
+        listen.collect::<Vec<_>>().join(" "),
+        server.running.http
+    )
+}
+
+async fn play(
+    args: &DemoArgs,
+    server: Server,
+    taken: &[String],
+    (enterprise, begin): (Enterprise, Timestamp),
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
     let live = Live::default();
+    let player = Player::new(enterprise, begin, server.wire.clone(), live.stopped.clone());
+    let result = async {
+        print_text(detour(&server, taken))?;
+        history_then_live(args, &server, player, &live).await
+    };
     let result = tokio::select! {
         () = stop => Ok(()),
-        result = history_then_live(args, &server, enterprise, &live) => result,
+        result = result => result,
     };
     live.stop();
     server.stop().await;
@@ -67,29 +115,29 @@ async fn play(args: &DemoArgs, config: &Config, enterprise: Enterprise) -> Resul
 async fn history_then_live(
     args: &DemoArgs,
     server: &Server,
-    mut enterprise: Enterprise,
+    mut player: Player,
     live: &Live,
 ) -> Result<()> {
     let watch = Stopwatch::start();
-    println!(
-        "Flowreel is receiving; a simulated enterprise plays {:.1} h of history …",
+    print_text(format!(
+        "Flowreel is receiving; a simulated enterprise plays {:.1} h of history …\n",
         args.history.as_secs_f32() / 3600.0
-    );
-    let (wire, told) = (server.wire.clone(), live.stopped.clone());
+    ))?;
+    let before = server.plant.accounting().datagrams.received;
     let history = tokio::task::spawn_blocking(move || {
-        let datagrams = advance(&mut enterprise, clock::now(), &wire, &told)?;
-        anyhow::Ok((enterprise, datagrams))
+        let datagrams = player.advance(clock::now())?;
+        anyhow::Ok((player, datagrams))
     });
-    let (enterprise, datagrams) = history.await??;
-    until_stored(server, datagrams).await?;
-    println!(
-        "{datagrams} datagrams, {} flow records stored, {:.1} s after the start.\n",
+    let (player, datagrams) = history.await??;
+    until_stored(server, History::new(before + datagrams)).await?;
+    print_text(format!(
+        "{datagrams} datagrams, {} flow records stored, {:.1} s after the start.\n\n",
         server.plant.accounting().records.stored,
         watch.elapsed().as_secs_f32()
-    );
+    ))?;
     show(server, args.history).await?;
-    println!("\n{}", hints(server));
-    live.start(enterprise, server.wire.clone())?;
+    print_text(format!("\n{}\n", hints(server)))?;
+    live.start(player)?;
     tokio::select! {
         () = ended(args.lasting) => Ok(()),
         result = show_live(server) => result,
@@ -121,43 +169,57 @@ fn schedule(enterprise: &mut Enterprise, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Lets the enterprise go on to `until`, or until it is told to stop; returns how many datagrams it sent.
-fn advance(
-    enterprise: &mut Enterprise,
-    until: Timestamp,
-    wire: &SyncSender<Vec<Datagram>>,
-    stopped: &AtomicBool,
-) -> Result<u64> {
-    let (mut sent, mut batch, mut gone) = (0, Vec::new(), false);
-    let mut hand_on = |batch: &mut Vec<Datagram>| {
-        sent += batch.len() as u64;
-        gone = gone || stopped.load(Ordering::Relaxed) || wire.send(std::mem::take(batch)).is_err();
-    };
-    enterprise.advance(until, &mut |datagram| {
-        batch.push(datagram);
-        if batch.len() == BATCH_DATAGRAMS {
-            hand_on(&mut batch);
-        }
-    });
-    hand_on(&mut batch);
-    if gone {
-        bail!("the server stopped while the demo played");
-    }
-    Ok(sent)
+/// Tells when the history is in the store, even while real exporters send as well.
+struct History {
+    /// How many datagrams are received once the history's are.
+    received: u64,
+    /// How many were on tape then.
+    taped: Option<u64>,
 }
 
-async fn until_stored(server: &Server, datagrams: u64) -> Result<()> {
-    let watch = Stopwatch::start();
+impl History {
+    fn new(received: u64) -> Self {
+        Self {
+            received,
+            taped: None,
+        }
+    }
+
+    /// Whether as many as were on tape with the history's last are stored, gone, or wait for a template; if not, how many
+    /// are.
+    fn is_in(&mut self, books: &Ledger, waiting: u64) -> Result<(), u64> {
+        let before_the_tape = [
+            DropKind::NotAllowed,
+            DropKind::QueueFull,
+            DropKind::TapeFailed,
+        ];
+        let dropped = |kind| books.dropped.get(kind).copied().unwrap_or(0);
+        let never_taped: u64 = before_the_tape.iter().map(dropped).sum();
+        let settled = (books.stored + books.dropped_total() + waiting).saturating_sub(never_taped);
+        if self.taped.is_none() && books.received >= self.received {
+            self.taped = Some(books.received.saturating_sub(never_taped));
+        }
+        match self.taped {
+            Some(taped) if settled >= taped => Ok(()),
+            _ => Err(settled),
+        }
+    }
+}
+
+async fn until_stored(server: &Server, mut history: History) -> Result<()> {
+    let (mut settled, mut watch) = (0, Stopwatch::start());
     loop {
         let books = server.plant.accounting().datagrams;
-        if books.received >= datagrams && books.on_tape == 0 {
-            return Ok(());
-        }
-        if watch.elapsed() > HISTORY_PATIENCE {
-            bail!(
-                "the history is not in the store after {} s: {books:?}",
+        let exporters = server.plant.exporters();
+        let waiting = exporters.iter().map(|one| one.waiting_for_template).sum();
+        match history.is_in(&books, waiting) {
+            Ok(()) => return Ok(()),
+            Err(now) if now != settled => (settled, watch) = (now, Stopwatch::start()),
+            Err(_) if watch.elapsed() > HISTORY_PATIENCE => bail!(
+                "nothing reached the store for {} s: {books:?}",
                 HISTORY_PATIENCE.as_secs()
-            );
+            ),
+            Err(_) => {}
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -168,10 +230,12 @@ async fn show(server: &Server, last: Duration) -> Result<()> {
         .store
         .top(&top(Dimension::Applications, last))
         .await?;
-    println!("{}\n", table(&rows, &top_columns("applications")));
     let exporters = server.plant.exporters();
-    println!("{}", table(&exporters, &exporter_columns()));
-    Ok(())
+    print_text(format!(
+        "{}\n\n{}\n",
+        table(&rows, &top_columns("applications")),
+        table(&exporters, &exporter_columns())
+    ))
 }
 
 async fn show_live(server: &Server) -> Result<()> {
@@ -182,11 +246,11 @@ async fn show_live(server: &Server) -> Result<()> {
             .store
             .top(&top(Dimension::Applications, last))
             .await?;
-        println!(
-            "the last minute, at {}\n{}\n",
+        print_text(format!(
+            "the last minute, at {}\n{}\n\n",
             clock::now(),
             table(&rows, &top_columns("applications"))
-        );
+        ))?;
     }
 }
 
@@ -235,78 +299,61 @@ async fn ended(lasting: Option<Duration>) {
     }
 }
 
-/// The enterprise's thread, in step with the clock once it is started.
-#[derive(Default)]
-struct Live {
-    stopped: Arc<AtomicBool>,
-    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
-}
-
-impl Live {
-    fn start(&self, mut enterprise: Enterprise, wire: SyncSender<Vec<Datagram>>) -> Result<()> {
-        let stopped = self.stopped.clone();
-        let work = move || {
-            while advance(&mut enterprise, clock::now(), &wire, &stopped).is_ok() {
-                std::thread::park_timeout(TICK);
-            }
-        };
-        let thread = std::thread::Builder::new()
-            .name("enterprise".to_owned())
-            .spawn(work);
-        let thread = thread.context("the enterprise's thread cannot be started")?;
-        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
-        Ok(())
-    }
-
-    /// Waits for the thread: it holds a way into the tape, which the server waits for.
-    fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(thread) = thread {
-            thread.thread().unpark();
-            if thread.join().is_err() {
-                tracing::error!("the enterprise's thread panicked");
-            }
-        }
-    }
-}
-
 /// The demo's data directory: the one that was named, or one that goes with the demo.
 struct DemoFolder {
     path: PathBuf,
-    temporary: bool,
+    temporary: Option<tempfile::TempDir>,
 }
 
 impl DemoFolder {
     fn choose(args: &DemoArgs) -> Result<Self> {
-        match &args.config.data_dir {
-            Some(path) => Ok(Self {
+        if let Some(path) = &args.config.data_dir {
+            return Ok(Self {
                 path: path.clone(),
-                temporary: false,
-            }),
-            None => {
-                let path =
-                    std::env::temp_dir().join(format!("flowreel-demo-{}", std::process::id()));
-                crate::config::make_private_folder(&path)?;
-                Ok(Self {
-                    path,
-                    temporary: true,
-                })
-            }
+                temporary: None,
+            });
         }
+        let made = tempfile::Builder::new()
+            .prefix("flowreel-demo-")
+            .tempdir()
+            .context("there is no room for the demo's data; name a folder by --data-dir")?;
+        Ok(Self {
+            path: made.path().to_owned(),
+            temporary: Some(made),
+        })
     }
 }
 
 impl Drop for DemoFolder {
     fn drop(&mut self) {
-        if self.temporary
-            && let Err(error) = std::fs::remove_dir_all(&self.path)
+        if let Some(made) = self.temporary.take()
+            && let Err(error) = made.close()
         {
             eprintln!("{}: cannot be removed: {error}", self.path.display());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_history_is_in_however_many_others_send() {
+        let mut history = History::new(100);
+        let books = |received, stored| Ledger {
+            received,
+            stored,
+            on_tape: received - stored - 7,
+            dropped: [(DropKind::NotAllowed, 5), (DropKind::Duplicate, 2)].into(),
+        };
+        // 99 + 5 are handed over: the history's last may not be among them.
+        assert_eq!(history.is_in(&books(99, 90), 0), Err(92));
+        // 115 of 120 are on tape when the history's last is; later ones don't matter.
+        assert_eq!(history.is_in(&books(120, 100), 0), Err(102));
+        assert_eq!(history.is_in(&books(220, 112), 0), Err(114));
+        assert_eq!(history.is_in(&books(220, 113), 0), Ok(()));
+        // One waits for a template that may never come.
+        assert_eq!(history.is_in(&books(220, 112), 1), Ok(()));
     }
 }
