@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flow::Timestamp;
+use flow::{TapePosition, Timestamp};
 use serde::Deserialize;
 
 use crate::question::{Inventory, Window};
@@ -46,6 +46,32 @@ pub(crate) fn statement(database: &str, cluster: Option<&str>) -> Sql {
          toUnixTimestamp64Nano(max(ends_at)) AS last\n\
          FROM {database}.extents"
     ))
+}
+
+/// The place of a row on its collector's tape.
+#[derive(Debug, Deserialize, clickhouse::Row)]
+pub(crate) struct Placed {
+    segment: u32,
+    offset: u32,
+}
+
+impl From<Placed> for TapePosition {
+    fn from(Placed { segment, offset }: Placed) -> Self {
+        Self { segment, offset }
+    }
+}
+
+/// The largest position of a collector. No row is sorted by it, so all are read, but only their segments, which are as
+/// good as constant; offsets only where the last segment is.
+pub(crate) fn last_position(database: &str, collector: &str) -> Sql {
+    Sql::text(format!(
+        "SELECT tape_segment AS segment, max(tape_offset) AS offset\n\
+         FROM {database}.flows\n\
+         PREWHERE tape_segment = (SELECT max(tape_segment) FROM {database}.flows WHERE collector = ?)\n\
+         WHERE collector = ?\nGROUP BY segment"
+    ))
+    .bind(collector)
+    .bind(collector)
 }
 
 /// When the first of what a window holds was stored, in seconds since 1970; the largest number if it holds nothing.

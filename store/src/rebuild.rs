@@ -110,6 +110,51 @@ impl Store {
         Ok(hours.into_iter().collect())
     }
 
+    /// Whether these hours and this stretch could be made anew: whether `flows` still has all rows of them. Changes nothing.
+    /// To be asked before anything is noted or promised; [`Store::erase`] and [`Store::rebuild`] ask again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Question`] if some of it was stored so long ago that its records may be gone: tell the asker. Else the
+    /// store's trouble.
+    pub async fn check_rebuild(
+        &self,
+        stretch: &Stretch,
+        hours: &BTreeSet<i64>,
+    ) -> Result<(), StoreError> {
+        let horizon = Horizon {
+            now: clock::now(),
+            kept: self.config.retention,
+            stored_since: None,
+        };
+        let kept_since = horizon.kept_since(Tier::Flows);
+        let database = self.database();
+        let arrived = arrived(Window {
+            from: stretch.received_from,
+            to: stretch.received_to,
+        });
+        let long_flows = Sql::text(format!("{database}.long_flows\nWHERE ")).join(arrived);
+        let hours: Vec<i64> = hours.iter().copied().collect();
+        let rollups = hours.chunks(HOURS_AT_ONCE).map(|some| {
+            Sql::text(format!("{database}.interfaces_1h\nWHERE ")).join(in_hours(some))
+        });
+        for source in std::iter::once(long_flows).chain(rollups) {
+            let oldest = Sql::text(OLDEST).join(source);
+            let oldest: Vec<u32> = self.read(oldest).await?;
+            let oldest =
+                Timestamp::from_seconds(oldest.first().copied().unwrap_or(u32::MAX).into());
+            if oldest < kept_since {
+                let message = format!(
+                    "this stretch cannot be made anew: its hours also count flows that were stored at {oldest}, longer ago \
+                     than flow records are kept (flows_days = {})",
+                    self.config.retention.flows_days
+                );
+                return Err(StoreError::Question(message));
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes the rows of the stretch from `flows`. The rest is wrong until [`Store::rebuild`].
     ///
     /// New rows must then be inserted under tokens that no earlier insert had. Doing it again deletes those, too.
@@ -120,7 +165,7 @@ impl Store {
     /// of are beyond their retention: nothing was deleted, tell the asker. Else the store's trouble; do it again.
     pub async fn erase(&self, stretch: &Stretch) -> Result<(), StoreError> {
         let hours = self.hours_of(stretch).await?;
-        self.must_hold(&hours, stretch).await?;
+        self.check_rebuild(stretch, &hours).await?;
         self.delete("flows", rows(stretch)).await
     }
 
@@ -136,7 +181,7 @@ impl Store {
         hours: &BTreeSet<i64>,
         stretch: &Stretch,
     ) -> Result<(), StoreError> {
-        self.must_hold(hours, stretch).await?;
+        self.check_rebuild(stretch, hours).await?;
         // First, as the rollups find their rows by the extents.
         self.rebuild_by_arrival(stretch).await?;
         let hours: Vec<i64> = hours.iter().copied().collect();
@@ -180,42 +225,6 @@ impl Store {
             let columns = self.columns(table).await?;
             self.make(table, &columns, arrived(window), Sql::text("1"))
                 .await?;
-        }
-        Ok(())
-    }
-
-    /// Refuses if `flows` may lack rows of what is to be made of it: if some of it was stored so long ago that its
-    /// records may be gone.
-    async fn must_hold(&self, hours: &BTreeSet<i64>, stretch: &Stretch) -> Result<(), StoreError> {
-        let horizon = Horizon {
-            now: clock::now(),
-            kept: self.config.retention,
-            stored_since: None,
-        };
-        let kept_since = horizon.kept_since(Tier::Flows);
-        let database = self.database();
-        let arrived = arrived(Window {
-            from: stretch.received_from,
-            to: stretch.received_to,
-        });
-        let long_flows = Sql::text(format!("{database}.long_flows\nWHERE ")).join(arrived);
-        let hours: Vec<i64> = hours.iter().copied().collect();
-        let rollups = hours.chunks(HOURS_AT_ONCE).map(|some| {
-            Sql::text(format!("{database}.interfaces_1h\nWHERE ")).join(in_hours(some))
-        });
-        for source in std::iter::once(long_flows).chain(rollups) {
-            let oldest = Sql::text(OLDEST).join(source);
-            let oldest: Vec<u32> = self.read(oldest).await?;
-            let oldest =
-                Timestamp::from_seconds(oldest.first().copied().unwrap_or(u32::MAX).into());
-            if oldest < kept_since {
-                let message = format!(
-                    "this stretch cannot be made anew: its hours also count flows that were stored at {oldest}, longer ago \
-                     than flow records are kept (flows_days = {})",
-                    self.config.retention.flows_days
-                );
-                return Err(StoreError::Question(message));
-            }
         }
         Ok(())
     }
@@ -279,7 +288,7 @@ impl Store {
     }
 
     /// Reads without the limits of a question: what is done here is not to end half done.
-    async fn read<T: RowOwned + RowRead>(&self, sql: Sql) -> Result<Vec<T>, StoreError> {
+    pub(crate) async fn read<T: RowOwned + RowRead>(&self, sql: Sql) -> Result<Vec<T>, StoreError> {
         let sql = sql.then("\nSETTINGS max_execution_time = 0");
         Ok(sql.query(&self.client).fetch_all().await?)
     }

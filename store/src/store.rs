@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse::{RowOwned, RowRead};
-use flow::Timestamp;
 use flow::clock::{self, Stopwatch};
+use flow::{TapePosition, Timestamp};
 
 use crate::config::Config;
 use crate::connection;
@@ -167,6 +167,21 @@ impl Store {
             .ask(inventory::statement(&self.config.database, cluster))
             .await?;
         Ok(rows.pop().map(Into::into).unwrap_or_default())
+    }
+
+    /// The last place on a collector's tape of which the store has a row; `None` if it has none of this collector.
+    ///
+    /// For a collector that has lost its checkpoint: what lies before it was inserted, except what was refused, what was
+    /// erased since, and rows of a batch that was broken off. Datagrams behind it may have been without records. Reads a
+    /// column of all rows, so it takes its time with billions of them; no limit of a question applies.
+    ///
+    /// # Errors
+    ///
+    /// The store's trouble.
+    pub async fn last_position(&self, collector: &str) -> Result<Option<TapePosition>, StoreError> {
+        let sql = inventory::last_position(&self.config.database, collector);
+        let mut found: Vec<inventory::Placed> = self.read(sql).await?;
+        Ok(found.pop().map(Into::into))
     }
 
     /// The names of a series' lines: its largest groups.

@@ -261,11 +261,35 @@ async fn what_records_no_longer_tell_is_not_made_anew() {
     let refused = writer.insert(&rows, "1", three_days_ago).await.unwrap();
     assert_eq!(refused.rows, 0);
     let hours = BTreeSet::from([at(0.0).seconds()]);
-    let error = store.rebuild(&hours, &stretch()).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Question(why) if why.contains("flows_days = 2")));
+    let told = |error: StoreError| matches!(&error, StoreError::Question(why) if why.contains("flows_days = 2"));
+    assert!(told(
+        store.check_rebuild(&stretch(), &hours).await.unwrap_err()
+    ));
+    assert!(told(store.rebuild(&hours, &stretch()).await.unwrap_err()));
     let kept = top(&store, Dimension::Applications, subject(0.0, 3600.0, "")).await;
     assert_eq!(kept, [group("web", 1000, 10, 1, 1)]);
     // Another hour has nothing that is so old.
     let hours = BTreeSet::from([at(7200.0).seconds()]);
+    store.check_rebuild(&stretch(), &hours).await.unwrap();
     store.rebuild(&hours, &stretch()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_collector_learns_how_far_it_was() {
+    for place in places().await {
+        let store = &place.store;
+        let last = async |collector| store.last_position(collector).await.unwrap();
+        assert_eq!(last("here").await, None);
+        let at = |segment, offset| Some(TapePosition { segment, offset });
+        let mut late = on_tape(&hour(0, |_| {}), 0, 0);
+        late.origin.tape_segment.fill(3);
+        put(store, "here", "late", &late).await;
+        // 180 datagrams of 100 octets each: the last begins at 17,900. Later offsets of earlier segments don't count.
+        put(store, "here", "early", &old()).await;
+        assert_eq!(last("here").await, at(3, 17_900));
+        assert_eq!(last("there").await, None);
+        put(store, "there", "other", &old()).await;
+        assert_eq!(last("there").await, at(1, 117_900));
+        assert_eq!(last("here").await, at(3, 17_900));
+    }
 }
