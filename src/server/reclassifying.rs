@@ -222,8 +222,7 @@ impl Reclassifier {
             let rows = noted.rows_within(&mut batch);
             number += 1;
             let token = format!("{}:again:{run}:{number}", self.collector);
-            let refused =
-                patiently(|| self.writer.insert(&rows, &token, clock::now())).await?;
+            let refused = patiently(|| self.writer.insert(&rows, &token, clock::now())).await?;
             if let Some(error) = &refused.first_error {
                 tracing::error!(rows = refused.rows, error, "the store refuses rows");
             }
