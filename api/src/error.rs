@@ -93,7 +93,7 @@ impl From<store::StoreError> for ApiError {
         if let store::StoreError::Question(why) = error {
             return Self::new(StatusCode::BAD_REQUEST, why);
         }
-        if error.is_retryable() {
+        if error.heals_by_itself() {
             Self::because(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the store does not answer now; arriving flows are kept on tape",

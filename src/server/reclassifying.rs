@@ -23,6 +23,7 @@ use store::{Store, StoreError, Writer};
 use tokio::sync::oneshot;
 
 use super::checkpoint::{CheckpointError, PipelineState};
+use super::shared::Shared;
 use super::taping::Request;
 use crate::config::Config;
 
@@ -84,6 +85,7 @@ pub(crate) struct Reclassifier {
     pub(crate) collector: String,
     pub(crate) rules: Arc<dyn Fn() -> Rules + Send + Sync>,
     pub(crate) tape: SyncSender<Request>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Reclassifier {
@@ -118,6 +120,7 @@ impl Reclassifier {
         let stretch = self.stretch(&noted);
         noted.hours = self.store.hours_of(&stretch).await?;
         noted.rows_before = self.store.rows_of(&stretch).await?;
+        self.store.check_rebuild(&stretch, &noted.hours).await?;
         self.note(&noted)?;
         self.replace(noted, known).await
     }
@@ -172,12 +175,12 @@ impl Reclassifier {
         known: Option<PipelineState>,
     ) -> Result<Reclassified, ReclassifyError> {
         let stretch = self.stretch(&noted);
-        patiently(|| self.store.erase(&stretch)).await?;
+        patiently(&self.shared, || self.store.erase(&stretch)).await?;
         let datagrams = self.decode_again(&noted, known).await?;
-        let mut hours = patiently(|| self.store.hours_of(&stretch)).await?;
+        let mut hours = patiently(&self.shared, || self.store.hours_of(&stretch)).await?;
         hours.extend(&noted.hours);
-        patiently(|| self.store.rebuild(&hours, &stretch)).await?;
-        let rows_after = patiently(|| self.store.rows_of(&stretch)).await?;
+        patiently(&self.shared, || self.store.rebuild(&hours, &stretch)).await?;
+        let rows_after = patiently(&self.shared, || self.store.rows_of(&stretch)).await?;
         let path = self.note_path();
         std::fs::remove_file(&path).map_err(|source| ReclassifyError::Note { path, source })?;
         Ok(Reclassified {
@@ -222,7 +225,10 @@ impl Reclassifier {
             let rows = noted.rows_within(&mut batch);
             number += 1;
             let token = format!("{}:again:{run}:{number}", self.collector);
-            let refused = patiently(|| self.writer.insert(&rows, &token, clock::now())).await?;
+            let refused = patiently(&self.shared, || {
+                self.writer.insert(&rows, &token, clock::now())
+            })
+            .await?;
             if let Some(error) = &refused.first_error {
                 tracing::error!(rows = refused.rows, error, "the store refuses rows");
             }
@@ -317,14 +323,21 @@ impl Noted {
     }
 }
 
-/// Tries again as long as the store can't do it now.
+/// Tries again as long as the store can't do it now, and shows why it waits.
 async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
+    shared: &Shared,
     mut step: impl FnMut() -> F,
 ) -> Result<T, ReclassifyError> {
     loop {
         match step().await {
-            Err(error) if error.is_retryable() => tokio::time::sleep(PAUSE).await,
-            result => return result.map_err(ReclassifyError::Store),
+            Err(error) if error.is_retryable() => {
+                shared.note_store(Some(&error));
+                tokio::time::sleep(PAUSE).await;
+            }
+            result => {
+                shared.note_store(None);
+                return result.map_err(ReclassifyError::Store);
+            }
         }
     }
 }

@@ -88,7 +88,13 @@ impl Road {
         };
         let storing = Storing {
             jobs: from_jobs,
-            reclassifier: reclassifier(config, gates, &opened.collector, naming, &requests),
+            reclassifier: reclassifier(
+                config,
+                gates,
+                &opened.collector,
+                naming,
+                (&requests, &shared),
+            ),
             writer: gates.store.writer(&opened.collector),
             collector: opened.collector,
             staged: to_store,
@@ -181,7 +187,7 @@ fn reclassifier(
     gates: &Gates,
     collector: &str,
     naming: &Naming,
-    tape: &SyncSender<Request>,
+    (tape, shared): (&SyncSender<Request>, &Arc<Shared>),
 ) -> Reclassifier {
     let in_force = naming.clone();
     Reclassifier {
@@ -191,5 +197,6 @@ fn reclassifier(
         collector: collector.to_owned(),
         rules: Arc::new(move || in_force.in_force()),
         tape: tape.clone(),
+        shared: shared.clone(),
     }
 }
