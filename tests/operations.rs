@@ -6,10 +6,13 @@ mod support;
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
+use api::plant::{ImportState, ImportStatus};
 use nix::sys::signal::Signal;
-use support::{Server, captures, eventually, flowreel, signal};
+use support::{Running, Server, binary, captures, eventually, flowreel, signal};
 
 /// Sends a request as it stands, and returns the status.
 fn status_of(server: &Server, request: &[u8]) -> u16 {
@@ -193,4 +196,123 @@ fn an_upload_that_the_disk_cannot_hold_beside_the_tape_is_refused() {
 
 fn uploads(data: &Path) -> usize {
     std::fs::read_dir(data.join("incoming")).unwrap().count()
+}
+
+/// Starts `flowreel serve` without waiting until it is ready, as it may never be.
+fn spawn(data: &Path, config: &str) -> Child {
+    std::fs::create_dir_all(data).unwrap();
+    let file = data.join("test.toml");
+    std::fs::write(&file, config).unwrap();
+    Command::new(binary())
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--http",
+            "127.0.0.1:0",
+            "--config",
+        ])
+        .arg(&file)
+        .arg("--data-dir")
+        .arg(data.join("data"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn a_store_of_a_newer_program_ends_the_server_with_that_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start(&data, &[]);
+    let statement = "INSERT INTO flowreel.schema_versions (version, name) VALUES (99, 'tomorrow')";
+    let mut engine = UnixStream::connect(data.join("engine.sock")).unwrap();
+    let length = statement.len();
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: engine\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{statement}"
+    );
+    engine.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    engine.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    server.stop();
+    let ended = spawn(folder.path(), "").wait_with_output().unwrap();
+    let errors = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{errors}");
+    let last = errors.lines().last().unwrap();
+    assert!(
+        last.starts_with("flowreel: the database has schema version 99"),
+        "{last}"
+    );
+}
+
+#[test]
+fn without_its_store_the_server_receives_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    // Port 9 of this machine: nobody listens there.
+    let config = "[store]\nengine = 'clickhouse'\nurl = 'http://127.0.0.1:9'\n";
+    let mut child = spawn(folder.path(), config);
+    let running: Running = eventually("the server is ready to receive", || {
+        let text = std::fs::read(folder.path().join("data/running.json")).ok()?;
+        serde_json::from_slice(&text).ok()
+    });
+    let asked = |method: &str, path: &str| {
+        let mut stream = TcpStream::connect(running.http).unwrap();
+        let request =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let readiness = eventually("the trouble is known", || {
+        let answer = asked("GET", "/readyz");
+        answer.contains("cannot be reached").then_some(answer)
+    });
+    assert!(readiness.starts_with("HTTP/1.1 503"), "{readiness}");
+    let refused = asked("POST", "/api/v1/reclassify?last=1h");
+    assert!(refused.contains("the store is not ready yet"), "{refused}");
+    signal(running.pid, Signal::SIGTERM);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn an_import_that_a_crash_interrupted_fails_and_its_feed_ends_once() {
+    let data = tempfile::tempdir().unwrap();
+    Server::start(data.path(), &[]).stop();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    // What a process leaves that died while it read a file.
+    runtime.block_on(async {
+        let catalog = store::catalog::Catalog::open(&data.path().join("catalog.db"))
+            .await
+            .unwrap();
+        catalog
+            .begin_import("half.pcap", flow::clock::now())
+            .await
+            .unwrap();
+        catalog.close().await;
+    });
+    for marks in [1, 0] {
+        let server = Server::start(data.path(), &[]);
+        let imports: Vec<ImportStatus> = server.get("/api/v1/imports");
+        assert_eq!(imports[0].state, ImportState::Failed);
+        assert!(
+            imports[0]
+                .error
+                .as_ref()
+                .unwrap()
+                .starts_with("interrupted")
+        );
+        // The mark stands on tape and is no datagram.
+        assert_eq!(
+            metric(&server, "flowreel_replay_appended_datagrams_total"),
+            Some(marks)
+        );
+        assert_eq!(server.accounting().datagrams.received, 0);
+        server.stop();
+    }
 }
