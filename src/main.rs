@@ -9,8 +9,6 @@
 //! | [`output`] | tables for people, JSON and CSV for programs |
 //! | [`telemetry`] | logs and metrics |
 
-#![expect(clippy::print_stdout, reason = "the command line prints")]
-
 mod cli;
 mod config;
 mod demo;

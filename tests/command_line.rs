@@ -264,3 +264,25 @@ fn a_server_in_the_environment_is_no_contradiction_to_a_data_directory() {
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert!(errors.contains("no-such-file.pcap"), "{errors}");
 }
+
+#[test]
+fn an_import_that_is_told_to_stop_leaves_the_data_directory_in_order() {
+    let Some(folder) = captures() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let running = home.path().join("running.json");
+    let file = folder.join("generated/softflowd-v9-http_minitwit.pcap");
+    let mut import = std::process::Command::new(support::binary())
+        .args(["import", "--data-dir"])
+        .arg(home.path())
+        .args(std::iter::repeat_n(&file, 500))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    support::eventually("the import runs", || running.exists().then_some(()));
+    support::signal(import.id(), nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(import.wait().unwrap().code(), Some(1));
+    let errors = std::io::read_to_string(import.stderr.take().unwrap()).unwrap();
+    assert!(errors.contains("told to stop"), "{errors}");
+    assert!(!running.exists());
+}

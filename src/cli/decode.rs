@@ -86,7 +86,7 @@ enum Records {
     /// One at a time, with what comes before it.
     Array(Out, &'static str),
     /// One at a time, after a header.
-    Csv(CsvLines<Out>),
+    Csv(Box<CsvLines<Out>>),
     /// All at the end: the widths of the columns are those of all rows.
     Table(Out, Vec<FlowRecord>),
 }
@@ -99,7 +99,7 @@ impl Records {
         match format {
             Format::Jsonl => Self::Lines(out),
             Format::Json => Self::Array(out, "["),
-            Format::Csv => Self::Csv(CsvLines::new(out)),
+            Format::Csv => Self::Csv(Box::new(CsvLines::new(out))),
             Format::Table => Self::Table(out, Vec::new()),
         }
     }
