@@ -199,7 +199,7 @@ fn uploads(data: &Path) -> usize {
 }
 
 /// Starts `flowreel serve` without waiting until it is ready, as it may never be.
-fn spawn(data: &Path, config: &str) -> Child {
+fn spawn(data: &Path, http: &str, config: &str) -> Child {
     std::fs::create_dir_all(data).unwrap();
     let file = data.join("test.toml");
     std::fs::write(&file, config).unwrap();
@@ -209,7 +209,8 @@ fn spawn(data: &Path, config: &str) -> Child {
             "--listen",
             "127.0.0.1:0",
             "--http",
-            "127.0.0.1:0",
+            http,
+            "--i-know-there-is-no-sign-on",
             "--config",
         ])
         .arg(&file)
@@ -237,7 +238,9 @@ fn a_store_of_a_newer_program_ends_the_server_with_that_sentence() {
     engine.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     server.stop();
-    let ended = spawn(folder.path(), "").wait_with_output().unwrap();
+    let ended = spawn(folder.path(), "127.0.0.1:0", "")
+        .wait_with_output()
+        .unwrap();
     let errors = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(1), "{errors}");
     let last = errors.lines().last().unwrap();
@@ -252,7 +255,7 @@ fn without_its_store_the_server_receives_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     // Port 9 of this machine: nobody listens there.
     let config = "[store]\nengine = 'clickhouse'\nurl = 'http://127.0.0.1:9'\n";
-    let mut child = spawn(folder.path(), config);
+    let mut child = spawn(folder.path(), "127.0.0.1:0", config);
     let running: Running = eventually("the server is ready to receive", || {
         let text = std::fs::read(folder.path().join("data/running.json")).ok()?;
         serde_json::from_slice(&text).ok()
@@ -315,4 +318,58 @@ fn an_import_that_a_crash_interrupted_fails_and_its_feed_ends_once() {
         assert_eq!(server.accounting().datagrams.received, 0);
         server.stop();
     }
+}
+
+#[test]
+fn a_third_upload_at_once_is_told_to_come_again() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let head =
+        b"POST /api/v1/imports?name=a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n";
+    let upload = || {
+        let mut stream = TcpStream::connect(server.running.http).unwrap();
+        stream.write_all(head).unwrap();
+        stream
+    };
+    let slow = [upload(), upload()];
+    eventually("two uploads have begun", || {
+        (uploads(data.path()) == 2).then_some(())
+    });
+    assert_eq!(status_of(&server, head), 429);
+    drop(slow);
+}
+
+#[test]
+fn another_machine_may_read_and_change_nothing() {
+    // The address that this machine has for others; nothing is sent (RFC 5737 §3).
+    let probe = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let Ok(address) = probe
+        .connect("192.0.2.1:9")
+        .and_then(|()| probe.local_addr())
+    else {
+        assert!(std::env::var_os("CI").is_none(), "CI has a network");
+        eprintln!("skipped: this machine has no address but its own");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = spawn(folder.path(), "0.0.0.0:0", "");
+    let running: Running = eventually("the server is ready to receive", || {
+        let text = std::fs::read(folder.path().join("data/running.json")).ok()?;
+        serde_json::from_slice(&text).ok()
+    });
+    let url = |ip: std::net::IpAddr| format!("http://{ip}:{}/api/v1/rules", running.http.port());
+    let put = |ip| {
+        let answer = ureq::put(url(ip)).send_json(serde_json::json!({}));
+        match answer {
+            Ok(answer) => answer.status().as_u16(),
+            Err(ureq::Error::StatusCode(status)) => status,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let read = ureq::get(url(address.ip())).call().unwrap();
+    assert_eq!(read.status(), 200);
+    assert_eq!(put(address.ip()), 403);
+    assert_eq!(put(std::net::Ipv4Addr::LOCALHOST.into()), 200);
+    signal(running.pid, Signal::SIGTERM);
+    assert!(child.wait().unwrap().success());
 }

@@ -167,12 +167,16 @@ impl Imports {
 
     fn read(&self, feed: Feed, mut capture: CaptureFile) -> Result<(), ImportError> {
         loop {
-            let datagrams: Vec<Datagram> = capture
-                .by_ref()
-                .take(BATCH_DATAGRAMS)
-                .collect::<Result<_, CaptureError>>()?;
+            let mut datagrams = Vec::with_capacity(BATCH_DATAGRAMS);
+            let mut damage = None;
+            for read in capture.by_ref().take(BATCH_DATAGRAMS) {
+                match read {
+                    Ok(datagram) => datagrams.push(datagram),
+                    Err(error) => damage = Some(error),
+                }
+            }
             if datagrams.is_empty() {
-                return Ok(());
+                return damage.map_or(Ok(()), |error| Err(error.into()));
             }
             let sent = datagrams.len() as u64;
             let arrived = datagrams.iter().map(|datagram| datagram.received_at);
@@ -191,6 +195,10 @@ impl Imports {
                 return Err(ImportError::Tape {
                     written: put.written,
                 });
+            }
+            // What stands before the damage is in.
+            if let Some(error) = damage {
+                return Err(error.into());
             }
         }
     }
