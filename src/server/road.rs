@@ -93,7 +93,7 @@ impl Road {
                 gates,
                 &opened.collector,
                 naming,
-                (&requests, &shared),
+                (&requests, shared),
             ),
             writer: gates.store.writer(&opened.collector),
             collector: opened.collector,
