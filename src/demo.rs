@@ -28,6 +28,8 @@ use crate::telemetry;
 const SEED: u64 = 2009;
 /// How often the live table is printed.
 const SHOW_EVERY: Duration = Duration::from_secs(10);
+/// Between two looks at what is stored.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long nothing may reach the store while the history is on its way there.
 const HISTORY_PATIENCE: Duration = Duration::from_secs(120);
 
@@ -105,6 +107,7 @@ async fn play(
     };
     let result = tokio::select! {
         () = stop => Ok(()),
+        error = server.failed() => Err(error),
         result = result => result,
     };
     live.stop();
@@ -128,6 +131,7 @@ async fn history_then_live(
         let datagrams = player.advance(clock::now())?;
         anyhow::Ok((player, datagrams))
     });
+    show_first(server, args.history, watch).await?;
     let (player, datagrams) = history.await??;
     until_stored(server, History::new(before + datagrams)).await?;
     print_text(format!(
@@ -221,8 +225,30 @@ async fn until_stored(server: &Server, mut history: History) -> Result<()> {
             ),
             Err(_) => {}
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// Shows that something is there as soon as something is.
+async fn show_first(server: &Server, last: Duration, watch: Stopwatch) -> Result<()> {
+    while server.plant.accounting().records.stored == 0 {
+        if watch.elapsed() > HISTORY_PATIENCE {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let rows = server
+        .store
+        .top(&Top {
+            limit: 3,
+            ..top(Dimension::Applications, last)
+        })
+        .await?;
+    print_text(format!(
+        "the first flows, {:.1} s after the start:\n{}\n\n",
+        watch.elapsed().as_secs_f32(),
+        table(&rows, &top_columns("applications"))
+    ))
 }
 
 async fn show(server: &Server, last: Duration) -> Result<()> {
