@@ -23,7 +23,7 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// Address of the API and the pages.
     pub(crate) http: SocketAddr,
-    /// Whether `http` may be an address that other machines reach: anybody there sees and changes everything.
+    /// Whether `http` may be an address that other machines reach: anybody there reads everything, and changes nothing.
     pub(crate) i_know_there_is_no_sign_on: bool,
     /// Names for elements that Flowreel does not know: a TOML file.
     pub(crate) fields: Option<PathBuf>,
@@ -161,7 +161,7 @@ impl Config {
         if !self.http.ip().is_loopback() && !self.i_know_there_is_no_sign_on {
             bail!(
                 "http = {}: there is no sign-on yet, so the API answers on this machine only; \
-                 --i-know-there-is-no-sign-on lets everybody in who reaches that address",
+                 --i-know-there-is-no-sign-on lets everybody read who reaches that address",
                 self.http
             );
         }

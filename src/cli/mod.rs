@@ -78,7 +78,7 @@ pub(crate) struct ConfigArgs {
     /// Address of the API and the pages.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) http: Option<SocketAddr>,
-    /// Let other machines reach the API: anybody there sees and changes everything.
+    /// Let other machines reach the API: anybody there reads everything, and changes nothing.
     #[arg(long)]
     pub(crate) i_know_there_is_no_sign_on: bool,
 }
