@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("flowreel: {}", output::one_line(&error));
+            eprintln!("flowreel: {}", output::error_text(&error));
             ExitCode::FAILURE
         }
     }

@@ -184,9 +184,13 @@ pub(crate) fn si(value: f64) -> String {
     format!("{value:.digits$}{}", PREFIXES[prefix])
 }
 
-/// An error and what caused it, on one line.
-pub(crate) fn one_line(error: &anyhow::Error) -> String {
-    printable(&format!("{error:#}"))
+/// An error and what caused it: one line, or more where the error itself shows a place in a text.
+pub(crate) fn error_text(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    text.split('\n')
+        .map(printable)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// What an error's log line says: the error, and what caused it.

@@ -206,10 +206,12 @@ fn a_wrong_filter_is_pointed_at_before_anything_is_asked() {
         "http://127.0.0.1:1",
     ]);
     assert_eq!(code, 1);
+    let lines: Vec<&str> = text.lines().collect();
     assert!(
-        text.contains("column 5") && text.contains("      ^"),
+        lines[0].contains("the filter is wrong at column 5"),
         "{text}"
     );
+    assert_eq!(lines[1..], ["  src prot 80", "      ^"]);
 }
 
 #[test]

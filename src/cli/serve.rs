@@ -120,7 +120,7 @@ fn reload_on_hangup(server: &Server, args: &ServeArgs) -> Result<tokio::task::Jo
                     }
                 }
                 Err(error) => {
-                    tracing::error!(error = %crate::output::one_line(&error), "the old configuration stays")
+                    tracing::error!(error = %crate::output::error_text(&error), "the old configuration stays")
                 }
             }
         }

@@ -243,7 +243,7 @@ impl Reclassifier {
     ) -> Result<(Decoder, Normaliser), ReclassifyError> {
         let fields = crate::config::field_table(self.config.fields.as_deref());
         let fields =
-            fields.map_err(|error| ReclassifyError::Fields(crate::output::one_line(&error)))?;
+            fields.map_err(|error| ReclassifyError::Fields(crate::output::error_text(&error)))?;
         let mut normaliser = Normaliser::new(self.config.normalise.clone(), &(self.rules)());
         let decoder = match known {
             Some(state) => {
