@@ -2,7 +2,6 @@
 
 use anyhow::{Context as _, Result, bail};
 use collector::decode::{Decoder, DecoderState};
-use collector::fields::FieldTable;
 use collector::normalise::Normaliser;
 use flow::site::Rules;
 use flow::{TapePosition, clock};
@@ -11,7 +10,7 @@ use store::catalog::Catalog;
 
 use super::checkpoint::{Checkpoint, CheckpointFolder, PipelineState};
 use super::pipeline::Pipeline;
-use crate::config::Config;
+use crate::config::{Config, field_table};
 
 /// Everything that one process holds of a data directory.
 pub(crate) struct Opened {
@@ -76,11 +75,6 @@ impl Opened {
     }
 }
 
-/// The table of elements, with the operator's names for those that nobody knows.
-pub(crate) fn fields(config: &Config) -> Result<FieldTable> {
-    crate::config::field_table(config.fields.as_deref())
-}
-
 /// The pipeline as it was at the checkpoint.
 fn pipeline(
     config: &Config,
@@ -88,7 +82,7 @@ fn pipeline(
     state: Option<PipelineState>,
     rules: &Rules,
 ) -> Result<Pipeline> {
-    let fields = fields(config).context("fields")?;
+    let fields = field_table(config.fields.as_deref()).context("fields")?;
     let mut normaliser = Normaliser::new(config.normalise.clone(), rules);
     let mut known = DecoderState::default();
     if let Some(state) = state {
