@@ -93,6 +93,9 @@ impl From<store::StoreError> for ApiError {
         if let store::StoreError::Question(why) = error {
             return Self::new(StatusCode::BAD_REQUEST, why);
         }
+        if let store::StoreError::NoStore = error {
+            return Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
+        }
         if error.heals_by_itself() {
             Self::because(
                 StatusCode::SERVICE_UNAVAILABLE,

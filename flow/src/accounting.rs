@@ -33,6 +33,8 @@ pub enum DropKind {
     NoTemplate,
     /// The store refuses it for good.
     Refused,
+    /// Understood, and there is no store to keep it: `engine = "none"`.
+    NotKept,
 }
 
 impl DropKind {
@@ -49,6 +51,7 @@ impl DropKind {
         Self::Duplicate,
         Self::NoTemplate,
         Self::Refused,
+        Self::NotKept,
     ];
 
     /// The name in answers and metrics.
@@ -65,6 +68,7 @@ impl DropKind {
             Self::Duplicate => "duplicate",
             Self::NoTemplate => "no_template",
             Self::Refused => "refused",
+            Self::NotKept => "not_kept",
         }
     }
 }

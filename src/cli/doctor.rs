@@ -72,7 +72,10 @@ fn report(findings: &[Finding]) -> String {
 fn engine(config: &Config) -> Finding {
     let part = "engine library";
     if config.store.engine != store::config::Engine::Embedded {
-        let text = "not needed: the store is a ClickHouse server".to_owned();
+        let text = match config.store.engine {
+            store::config::Engine::None => "not needed: nothing is stored".to_owned(),
+            _ => "not needed: the store is a ClickHouse server".to_owned(),
+        };
         return Finding {
             part,
             state: State::Good,

@@ -43,6 +43,9 @@ pub(crate) struct Checkpoint {
     pub(crate) intake: Intake,
     /// What the store refused.
     pub(crate) refused: Refused,
+    /// What was understood while there was no store.
+    #[serde(default)]
+    pub(crate) not_kept: Refused,
 }
 
 /// Datagrams of the tape before a position.
@@ -58,7 +61,7 @@ pub(crate) struct Passed {
     pub(crate) marks: u64,
 }
 
-/// What the store refused for good; it is still on tape.
+/// What was understood and is not in the store; it is still on tape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Refused {
     pub(crate) datagrams: u64,

@@ -319,6 +319,9 @@ impl Plant for RunningPlant {
         to: Timestamp,
     ) -> BoxFuture<'_, Result<Reclassified, PlantError>> {
         Box::pin(async move {
+            if !self.counters.store.keeps() {
+                return Err(PlantError::Refused(StoreError::NoStore.to_string()));
+            }
             let not_ready =
                 || PlantError::Refused("the store is not ready yet; try again later".to_owned());
             if !*self.store_ready.borrow() {
@@ -369,6 +372,7 @@ impl RunningPlant {
                 format!("the engine starts; {}", last_exit.unwrap_or_default()),
             ),
             (Some(error), _) => (false, error),
+            (None, _) if !self.counters.store.keeps() => (true, "none: nothing is kept".to_owned()),
             (None, _) if !*self.store_ready.borrow() => {
                 (false, "the schema is being made".to_owned())
             }

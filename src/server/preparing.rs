@@ -28,6 +28,10 @@ impl Preparing {
     /// Runs as [`Storing::run`] does. Gives up if the store was made by a newer program or is set up wrongly: no time
     /// mends that.
     pub(crate) async fn run(mut self, life: Life) {
+        if !self.store.keeps() {
+            self.storing.run().await;
+            return life.end_well();
+        }
         let mut abandon = self.storing.abandon.clone();
         let prepared = tokio::select! {
             prepared = self.prepare() => prepared,

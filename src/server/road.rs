@@ -95,7 +95,10 @@ impl Road {
                 naming,
                 (&requests, shared),
             ),
-            writer: gates.store.writer(&opened.collector),
+            writer: gates
+                .store
+                .keeps()
+                .then(|| gates.store.writer(&opened.collector)),
             collector: opened.collector,
             staged: to_store,
             folder: opened.folder,

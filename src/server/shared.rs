@@ -88,12 +88,15 @@ impl Shared {
         // A tape that lost its end in a power cut counts less than was read from it.
         let total = self.tape.datagrams_total().max(checkpoint.passed.datagrams);
         let (books, refused) = (checkpoint.books, checkpoint.refused);
+        let not_kept = checkpoint.not_kept;
         let mut datagrams = Ledger {
             received: total.saturating_sub(checkpoint.passed.marks)
                 + intake.not_allowed
                 + intake.queue_full
                 + intake.tape_failed,
-            stored: books.understood.saturating_sub(refused.datagrams),
+            stored: books
+                .understood
+                .saturating_sub(refused.datagrams + not_kept.datagrams),
             on_tape: books.waiting + total.saturating_sub(checkpoint.passed.datagrams),
             dropped: books.dropped,
         };
@@ -103,13 +106,17 @@ impl Shared {
         datagrams.drop(DropKind::TapeExpired, checkpoint.passed.expired);
         datagrams.drop(DropKind::TapeDamaged, checkpoint.passed.damaged);
         datagrams.drop(DropKind::Refused, refused.datagrams);
+        datagrams.drop(DropKind::NotKept, not_kept.datagrams);
         let mut records = Ledger {
             received: books.records + books.records_dropped.values().sum::<u64>(),
-            stored: books.records.saturating_sub(refused.records),
+            stored: books
+                .records
+                .saturating_sub(refused.records + not_kept.records),
             on_tape: 0,
             dropped: books.records_dropped,
         };
         records.drop(DropKind::Refused, refused.records);
+        records.drop(DropKind::NotKept, not_kept.records);
         for ledger in [&mut datagrams, &mut records] {
             for kind in DropKind::ALL {
                 ledger.drop(*kind, 0);

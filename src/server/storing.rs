@@ -22,7 +22,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// The task's state.
 pub(crate) struct Storing {
-    pub(crate) writer: Writer,
+    /// `None` where nothing is kept: then batches are counted as `not_kept`.
+    pub(crate) writer: Option<Writer>,
     pub(crate) collector: String,
     pub(crate) staged: mpsc::Receiver<Staged>,
     pub(crate) folder: CheckpointFolder,
@@ -53,10 +54,16 @@ impl Storing {
                 }
             };
             let Some(staged) = staged else { break };
-            if !staged.batch.is_empty() {
-                self.checkpoint.intent = Some(staged.to);
-                if !self.save_until_done(&mut state).await || !self.insert(&staged).await {
-                    return;
+            match self.writer.clone() {
+                None => self.count_not_kept(&staged),
+                Some(_) if staged.batch.is_empty() => {}
+                Some(writer) => {
+                    self.checkpoint.intent = Some(staged.to);
+                    if !self.save_until_done(&mut state).await
+                        || !self.insert(&writer, &staged).await
+                    {
+                        return;
+                    }
                 }
             }
             self.checkpoint.position = staged.to;
@@ -73,6 +80,9 @@ impl Storing {
 
     /// Goes on with a reclassification that an earlier process had begun.
     async fn resume(&mut self) {
+        if self.writer.is_none() {
+            return;
+        }
         let known = self.folder.state().unwrap_or_default();
         let resumed = tokio::select! {
             resumed = self.reclassifier.resume(known) => resumed,
@@ -96,11 +106,11 @@ impl Storing {
     }
 
     /// Inserts until the store has it. Returns false if the work is abandoned.
-    async fn insert(&mut self, staged: &Staged) -> bool {
+    async fn insert(&mut self, writer: &Writer, staged: &Staged) -> bool {
         let token = format!("{}:{}-{}", self.collector, staged.from, staged.to);
         let mut pause = PAUSE_MIN;
         loop {
-            let attempt = self.writer.insert(&staged.batch, &token, clock::now());
+            let attempt = writer.insert(&staged.batch, &token, clock::now());
             let result = tokio::select! {
                 result = attempt => result,
                 () = abandoned(&mut self.abandon) => return false,
@@ -119,6 +129,14 @@ impl Storing {
             }
             pause = (pause * 2).min(PAUSE_MAX);
         }
+    }
+
+    /// What was understood since the last batch has no store to go to.
+    fn count_not_kept(&mut self, staged: &Staged) {
+        let (now, before) = (&staged.books, &self.checkpoint.books);
+        let not_kept = &mut self.checkpoint.not_kept;
+        not_kept.datagrams += now.understood.saturating_sub(before.understood);
+        not_kept.records += now.records.saturating_sub(before.records);
     }
 
     fn count_refused(&mut self, staged: &Staged, refused: &Refused) {

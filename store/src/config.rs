@@ -10,7 +10,8 @@ use crate::error::StoreError;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// `embedded` (a child process of this program) or `clickhouse` (a server or cluster of yours).
+    /// `embedded` (a child process of this program), `clickhouse` (a server or cluster of yours), or `none`: what arrives is
+    /// put on tape and decoded, and no row is kept.
     pub engine: Engine,
     /// Address of the ClickHouse HTTP interface, `http://` or `https://`. Only with `engine = "clickhouse"`.
     /// TLS trusts the machine's certificates, and those in the file that `SSL_CERT_FILE` names.
@@ -40,6 +41,9 @@ pub enum Engine {
     Embedded,
     /// A server or cluster of the operator's, by URL.
     Clickhouse,
+    /// Nothing: flows are decoded for the health of their exporters, counted as [`flow::DropKind::NotKept`], and found
+    /// again on tape as long as that reaches.
+    None,
 }
 
 /// How long rows are kept, in days since they were stored.
@@ -131,6 +135,9 @@ impl Config {
                     "url has no meaning for the embedded engine: set engine = \"clickhouse\"",
                 );
             }
+            (Engine::None, url) if url.is_some() || self.cluster.is_some() => {
+                return wrong("without a store url and cluster have no meaning: set engine");
+            }
             (Engine::Embedded, None) if self.cluster.is_some() => {
                 return wrong("the embedded engine has no cluster: set engine = \"clickhouse\"");
             }
@@ -177,6 +184,10 @@ mod tests {
         assert!(check(&|c| c.engine = Engine::Clickhouse).contains("needs a url"));
         assert!(check(&|c| c.url = Some("http://db:8123".into())).contains("no meaning"));
         assert!(check(&|c| c.cluster = Some("two".into())).contains("no cluster"));
+        assert!(
+            check(&|c| (c.engine, c.cluster) = (Engine::None, Some("two".into())))
+                .contains("without a store")
+        );
         assert!(check(&|c| c.retention.flows_days = 0).contains("one day"));
     }
 

@@ -16,6 +16,9 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// There is none: `engine = "none"`.
+    #[error("there is no store, as [store] engine = \"none\": what arrives is on tape only")]
+    NoStore,
     /// Nobody answers, or the connection broke. Try again.
     #[error("the store cannot be reached")]
     Unreachable(#[source] clickhouse::error::Error),

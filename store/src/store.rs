@@ -8,7 +8,7 @@ use clickhouse::{RowOwned, RowRead};
 use flow::clock::{self, Stopwatch};
 use flow::{TapePosition, Timestamp};
 
-use crate::config::Config;
+use crate::config::{Config, Engine};
 use crate::connection;
 use crate::error::StoreError;
 use crate::plan::Horizon;
@@ -62,6 +62,11 @@ impl Store {
         schema::apply(&self.client, &Names::of(&self.config)).await
     }
 
+    /// Whether rows are kept at all: not with [`Engine::None`](crate::config::Engine::None).
+    pub fn keeps(&self) -> bool {
+        self.config.engine != Engine::None
+    }
+
     /// Whether it answers.
     ///
     /// # Errors
@@ -72,7 +77,7 @@ impl Store {
         Ok(())
     }
 
-    /// What writes for a collector; its name is in every row.
+    /// What writes for a collector; its name is in every row. Not to be used if nothing is [kept](Self::keeps).
     pub fn writer(&self, collector: &str) -> Writer {
         Writer {
             client: self.client.clone(),
@@ -244,6 +249,9 @@ impl Store {
     where
         T: RowOwned + RowRead,
     {
+        if !self.keeps() {
+            return Err(StoreError::NoStore);
+        }
         let limits = &self.config.limits;
         let sql = sql.then(format!(
             "\nSETTINGS readonly = 2, max_execution_time = {}, max_memory_usage = {}, \
