@@ -127,6 +127,11 @@ impl<T: Blank> Column<T> {
         self.values.clear();
         self.nulls.clear();
     }
+
+    /// Octets of its rows. What was asked of the allocator is at most twice this, as vectors double.
+    pub fn octets(&self) -> usize {
+        self.values.len() * (size_of::<T>() + size_of::<u8>())
+    }
 }
 
 /// A number that stands for a text of one batch; 0 is "absent".
@@ -139,15 +144,22 @@ pub struct TextColumn {
     rows: Vec<Symbol>,
     texts: Vec<Arc<str>>,
     symbols: HashMap<Arc<str>, Symbol>,
+    /// Octets of `texts` and `symbols`.
+    dictionary_octets: usize,
 }
 
 impl TextColumn {
+    /// Octets of a text in the dictionary beside its letters: the counts before them, two pointers to them, its symbol and
+    /// its share of a table that is half empty.
+    const TEXT_OCTETS: usize = 96;
+
     /// The symbol of `text`, which is new or not.
     pub fn intern(&mut self, text: &str) -> Symbol {
         if let Some(symbol) = self.symbols.get(text) {
             return *symbol;
         }
         let text: Arc<str> = text.into();
+        self.dictionary_octets += Self::TEXT_OCTETS + text.len();
         self.texts.push(text.clone());
         let symbol = Symbol(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
         self.symbols.insert(text, symbol);
@@ -213,6 +225,31 @@ impl TextColumn {
         self.rows.clear();
         self.texts.clear();
         self.symbols.clear();
+        self.dictionary_octets = 0;
+    }
+
+    /// Octets of its rows and its dictionary, as [`Column::octets`].
+    pub fn octets(&self) -> usize {
+        size_of_val(self.rows.as_slice()) + self.dictionary_octets
+    }
+}
+
+/// What a value has beside itself, for [`Pairs::octets`].
+pub trait Held {
+    /// Octets that were asked of the allocator.
+    fn held(&self) -> usize;
+}
+
+impl Held for u64 {
+    fn held(&self) -> usize {
+        0
+    }
+}
+
+impl Held for String {
+    fn held(&self) -> usize {
+        // An allocation has at least 16 octets, and as many around it.
+        self.capacity().max(16) + 16
     }
 }
 
@@ -224,12 +261,15 @@ pub struct Pairs<K, V> {
     ends: Vec<u64>,
     keys: Vec<K>,
     values: Vec<V>,
+    /// Octets that `values` hold beside themselves.
+    held: usize,
 }
 
-impl<K: Clone, V: Clone> Pairs<K, V> {
+impl<K: Clone, V: Clone + Held> Pairs<K, V> {
     /// Adds a value to `row`, which must be the last row or one past it.
     pub fn push(&mut self, row: usize, key: K, value: V) {
         self.pad(row + 1);
+        self.held += value.held();
         self.keys.push(key);
         self.values.push(value);
         if let Some(end) = self.ends.last_mut() {
@@ -263,6 +303,7 @@ impl<K: Clone, V: Clone> Pairs<K, V> {
         let end = usize::try_from(self.ends.last().copied().unwrap_or(0)).unwrap_or(0);
         self.keys.truncate(end);
         self.values.truncate(end);
+        self.held = self.values.iter().map(Held::held).sum();
     }
 
     /// Keeps the rows of which `keep` says so.
@@ -271,6 +312,7 @@ impl<K: Clone, V: Clone> Pairs<K, V> {
             ends: Vec::new(),
             keys: Vec::new(),
             values: Vec::new(),
+            held: 0,
         };
         for row in (0..self.ends.len()).filter(|row| keep.get(*row) == Some(&true)) {
             let place = kept.ends.len();
@@ -307,6 +349,15 @@ impl<K: Clone, V: Clone> Pairs<K, V> {
         self.ends.clear();
         self.keys.clear();
         self.values.clear();
+        self.held = 0;
+    }
+
+    /// Octets of its pairs and of what they hold, as [`Column::octets`].
+    pub fn octets(&self) -> usize {
+        size_of_val(self.ends.as_slice())
+            + size_of_val(self.keys.as_slice())
+            + size_of_val(self.values.as_slice())
+            + self.held
     }
 }
 

@@ -30,6 +30,10 @@ macro_rules! columns {
             pub(super) fn clear(&mut self) {
                 $(self.$name.clear();)+
             }
+
+            pub(super) fn octets(&self) -> usize {
+                [$(self.$name.octets(),)+].into_iter().sum()
+            }
         }
 
         /// Calls the given macro with every column as `name: type,`, for tables that must not miss one.
