@@ -58,7 +58,7 @@ impl Opened {
             clock::now(),
         )?;
         let rules = rules(catalog.rules().await?);
-        let pipeline = pipeline(config, &checkpoint, state, &rules)?;
+        let pipeline = pipeline(config, &checkpoint, state, tape.end(), &rules)?;
         let reader = TapeReader::open(&config.path("tape"), checkpoint.position, Some(tape.tail()))
             .expecting(checkpoint.passed.datagrams);
         let upkeep = Upkeep::start(&tape.tail())?;
@@ -75,11 +75,12 @@ impl Opened {
     }
 }
 
-/// The pipeline as it was at the checkpoint.
+/// The pipeline as it was at the checkpoint. From the tape's end on its templates may have changed while nobody listened.
 fn pipeline(
     config: &Config,
     checkpoint: &Checkpoint,
     state: Option<PipelineState>,
+    tape_end: TapePosition,
     rules: &Rules,
 ) -> Result<Pipeline> {
     let fields = field_table(config.fields.as_deref()).context("fields")?;
@@ -92,7 +93,9 @@ fn pipeline(
             known = known.elsewhere();
         }
     }
-    let known = known.with_books(checkpoint.books.clone());
+    let known = known
+        .with_books(checkpoint.books.clone())
+        .away_before(tape_end);
     let waiting: Vec<_> = known.waiting_positions().collect();
     let waiting = waiting
         .into_iter()

@@ -81,6 +81,7 @@ impl Decoder {
         let rules = Rules {
             config: &self.config,
             fields: &self.fields,
+            away: &self.away,
         };
         let mut gave = Gave::default();
         for set in &waiter.sets {

@@ -40,6 +40,7 @@ mod times;
 mod totals;
 mod waiting;
 
+use flow::clock::NANOS_PER_SECOND;
 use flow::{Datagram, DropKind, ExporterId, FlowBatch, TapePosition, Timestamp, Version};
 use rustc_hash::FxHashMap;
 
@@ -76,9 +77,14 @@ pub struct Decoder {
     learned: Option<(StreamKey, Vec<u16>)>,
     tick: u64,
     version: u64,
+    /// Places of the tape before which the collector was away, in their order.
+    away: Vec<TapePosition>,
     /// When the table of exporters was last searched for a silent one, by feed time.
     searched_at: Timestamp,
 }
+
+/// How far an exporter's clock may be from the time of arrival before it is a problem, nanoseconds: more than any way takes.
+const CLOCK_OFF_MAX: i64 = 600 * NANOS_PER_SECOND;
 
 /// What became of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +110,7 @@ impl Decoder {
             learned: None,
             tick: 0,
             version: 0,
+            away: Vec::new(),
             searched_at: Timestamp::EPOCH,
         }
     }
@@ -161,9 +168,12 @@ impl Decoder {
         let domain = header.map_or(0, |header| header.domain);
         let key = exporter.key(version, domain, datagram.source.port());
         let stream = exporter.stream(key, &self.config);
-        stream
-            .stats
-            .datagram(datagram.received_at, header.map(|header| header.export));
+        let export = header.map(|header| header.export);
+        stream.stats.datagram(datagram.received_at, export);
+        let off = export.map(|export| export.abs_diff(datagram.received_at.nanos()));
+        if off.is_some_and(|off| off > CLOCK_OFF_MAX.unsigned_abs()) {
+            stream.problems.add(Problem::ClockOff, 1);
+        }
         let Some(header) = header else {
             stream.problems.add(Problem::UnsupportedProtocol, 1);
             return Fate::Dropped(DropKind::Unsupported);
@@ -216,13 +226,19 @@ impl Decoder {
                 end
             }
             Err(problem) => {
-                exporter.stream(key, &self.config).problems.add(problem, 1);
+                let stream = exporter.stream(key, &self.config);
+                stream.problems.add(problem, 1);
+                // Nobody knows how many records it held, so the next number proves no loss.
+                if let Some(number) = header.sequence {
+                    stream.sequence.advance(number, None);
+                }
                 return Fate::Dropped(DropKind::Malformed);
             }
         };
         let rules = Rules {
             config: &self.config,
             fields: &self.fields,
+            away: &self.away,
         };
         let gave = sets::decode(rules, exporter, packet, end, out, &mut self.scratch);
         count_in(exporter.stream(key, &self.config), &header, &gave);

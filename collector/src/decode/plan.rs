@@ -2,6 +2,7 @@
 
 use flow::batch::CounterKind;
 use flow::measure::MEASURES;
+use rustc_hash::FxHashMap;
 
 use super::records::{Place, VARIABLE};
 use super::times::TimePlan;
@@ -73,8 +74,8 @@ pub(crate) struct Plan {
     pub(crate) columns: Vec<ColumnPlan>,
     /// What the counters count; `None` if there are none.
     pub(crate) counters: Option<CounterKind>,
-    /// Whether octets and packets are of whole IP packets, of which none is shorter than its header.
-    pub(crate) whole_packets: bool,
+    /// Whether octets and packets are of whole IP packets, of which none is shorter than its header: forward and reverse.
+    pub(crate) whole_packets: [bool; 2],
     pub(crate) times: TimePlan,
     pub(crate) icmp_type: Option<Place>,
     pub(crate) icmp_code: Option<Place>,
@@ -105,10 +106,18 @@ impl Plan {
         plan.measure_lengths();
         let nprobe = fields.iter().any(|field| field.element.enterprise == NTOP);
         let mut claims = Vec::new();
-        for (field, place) in fields.iter().zip(places(fields)) {
-            // A field of no octets says nothing.
-            if field.length != 0 {
-                plan.add(table, field.element, place, nprobe, &mut claims);
+        let mut times = FxHashMap::default();
+        // A field of no octets says nothing.
+        for (field, place) in fields
+            .iter()
+            .zip(places(fields))
+            .filter(|it| it.0.length != 0)
+        {
+            let nth = times.entry(field.element).or_insert(0_u16);
+            *nth += 1;
+            match *nth {
+                1 => plan.add(table, field.element, place, nprobe, &mut claims),
+                nth => plan.add_again(table, field.element, place, nth),
             }
         }
         plan.times.finish(uptime_known);
@@ -183,6 +192,20 @@ impl Plan {
         }
     }
 
+    /// The `nth` field of an element that stands in the template before ([RFC 7011 §8]): the first is what columns take, the
+    /// others are kept in the extras as `name.2` and so on.
+    fn add_again(&mut self, table: &FieldTable, element: Element, place: Place, nth: u16) {
+        const PADDING: Element = Element::iana(210);
+        let Some(say) = table.meaning(element).say().filter(|_| element != PADDING) else {
+            return;
+        };
+        let name = match table.name(element) {
+            Some(name) => format!("{name}.{nth}"),
+            None => format!("{element}.{nth}"),
+        };
+        self.texts.push((TextUse::Extra(name.into(), say), place));
+    }
+
     fn add_measure(&mut self, index: u16, place: Place) {
         if self.measures.iter().any(|(known, ..)| *known == index) {
             return;
@@ -229,8 +252,13 @@ impl Plan {
                 .find(|column| column.slot == slot)
                 .map(|column| column.form)
         };
-        self.whole_packets = form(Slot::packets).is_some()
-            && form(Slot::octets).is_some_and(|form| form != Form::Payload);
+        let whole = |counted, times| {
+            form(times).is_some() && form(counted).is_some_and(|form| form != Form::Payload)
+        };
+        self.whole_packets = [
+            whole(Slot::octets, Slot::packets),
+            whole(Slot::reverse_octets, Slot::reverse_packets),
+        ];
     }
 
     fn counter_kind(&self) -> Option<CounterKind> {
@@ -333,6 +361,8 @@ mod tests {
         let twice = plan(&[(0, 7, 2), (0, 7, 2)]);
         assert_eq!(twice.columns.len(), 1);
         assert_eq!(offset(&twice, Slot::src_port), Some(0));
+        let again = TextUse::Extra("sourceTransportPort.2".into(), crate::fields::Say::Unsigned);
+        assert_eq!(twice.texts[0].0, again);
     }
 
     #[test]

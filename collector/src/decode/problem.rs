@@ -68,7 +68,7 @@ problems! {
     TemplateWithdrawn => "template_withdrawn",
     /// The exporter has more templates than its quota: its least recently used one was forgotten.
     TemplateQuota => "template_quota",
-    /// A template from before the restart does not fit the data: forgotten until it comes again.
+    /// A template from before the collector was away does not fit the data: forgotten until it comes again.
     TemplateDistrusted => "template_distrusted",
     /// Senders behind one address define the same template differently: told apart by port from now on.
     PortScope => "port_scope",
@@ -86,6 +86,8 @@ problems! {
     CounterImplausible => "counter_implausible",
     /// Times that can't be: replaced by the time of export.
     TimeClamped => "time_clamped",
+    /// The time of day in the header is more than ten minutes from the time of arrival.
+    ClockOff => "clock_off",
     /// A sampled packet's section that holds no IP header.
     FrameUnreadable => "frame_unreadable",
     /// The table of names from options data is full: a new one was left out.

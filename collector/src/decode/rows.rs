@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use flow::batch::{Columns, CounterKind, Described};
+use flow::batch::{Columns, CounterKind, Described, TimeQuality};
+use flow::column::Column;
 use flow::{Datagram, FlowBatch, TapePosition};
 
 use super::cell::{Cells, Single, address, unsigned};
@@ -68,12 +69,8 @@ pub(crate) fn append(
     (outcome.clamped, outcome.time_kinds) = (timed.clamped, timed.kinds);
     plan.sampling.fill(records, context.sampling, row, columns);
     if let Some(kind) = plan.counters {
-        outcome.implausible = fill_counter_kind(
-            kind,
-            plan.whole_packets,
-            row..row + records.count(),
-            columns,
-        );
+        let rows = row..row + records.count();
+        outcome.implausible = fill_counter_kind(kind, plan.whole_packets, rows, columns);
     }
     if let Some((frame, place)) = plan.frame {
         let cells = records.at(place);
@@ -83,14 +80,8 @@ pub(crate) fn append(
         }
     }
     fill_measures(plan, records, row, out);
-    fill_texts(
-        plan,
-        records,
-        row,
-        context.text_octets_max,
-        out,
-        &mut outcome,
-    );
+    let octets_max = context.text_octets_max;
+    fill_texts(plan, records, row, octets_max, out, &mut outcome);
     outcome
 }
 
@@ -155,32 +146,58 @@ const PACKET_OCTETS_MIN: u64 = 20;
 
 fn fill_counter_kind(
     kind: CounterKind,
-    whole_packets: bool,
+    whole_packets: [bool; 2],
     rows: Range<usize>,
     columns: &mut Columns,
 ) -> u64 {
     columns
         .counter_kind
         .extend_at(rows.start, std::iter::repeat_n(kind as u8, rows.len()));
-    let (octets, packets) = (columns.octets.values(), columns.packets.values());
-    if let (Some(octets), Some(packets)) = (octets.get(rows.clone()), packets.get(rows.clone()))
-        && plausible(octets, packets, whole_packets)
-    {
-        return 0;
-    }
+    let forward = [&columns.octets, &columns.packets];
+    let reverse = [&columns.reverse_octets, &columns.reverse_packets];
     let mut implausible = 0;
+    for ([octets, packets], whole_packets) in [forward, reverse].into_iter().zip(whole_packets) {
+        let (octets, packets) = (octets.values(), packets.values());
+        if octets.len().max(packets.len()) <= rows.start {
+            continue;
+        }
+        if let (Some(octets), Some(packets)) = (octets.get(rows.clone()), packets.get(rows.clone()))
+            && plausible(octets, packets, whole_packets)
+        {
+            continue;
+        }
+        implausible += mark(
+            &mut columns.counter_kind,
+            octets,
+            packets,
+            whole_packets,
+            rows.clone(),
+        );
+    }
+    implausible
+}
+
+/// Marks the rows whose counters can't be true; returns how many were not marked before.
+fn mark(
+    kinds: &mut Column<u8>,
+    octets: &[u64],
+    packets: &[u64],
+    whole_packets: bool,
+    rows: Range<usize>,
+) -> u64 {
+    const IMPLAUSIBLE: u8 = CounterKind::Implausible as u8;
+    let mut marked = 0;
     for row in rows {
         let octets = octets.get(row).copied().unwrap_or(0);
         let packets = packets.get(row).copied().unwrap_or(0);
         let too_few = whole_packets && octets < packets.saturating_mul(PACKET_OCTETS_MIN);
-        if too_few || octets >= 1 << 63 || packets >= 1 << 63 {
-            columns
-                .counter_kind
-                .set(row, CounterKind::Implausible as u8);
-            implausible += 1;
+        let odd = too_few || octets >= 1 << 63 || packets >= 1 << 63;
+        if odd && kinds.get(row) != Some(IMPLAUSIBLE) {
+            kinds.set(row, IMPLAUSIBLE);
+            marked += 1;
         }
     }
-    implausible
+    marked
 }
 
 /// Whether all are far from impossible: what holds for nearly every Set, found without a branch a row.
@@ -220,45 +237,77 @@ fn fill_texts(
     out: &mut FlowBatch,
     outcome: &mut Outcome,
 ) {
-    if plan.texts.is_empty() {
+    if plan.texts.is_empty() && outcome.clamped == 0 {
         return;
     }
     for index in 0..records.count() {
+        let row = row + index;
         for (text, place) in &plan.texts {
             let octets = records.at(*place).cell(index);
-            let row = row + index;
-            outcome.texts_cut += u64::from(octets.len() > octets_max);
-            let octets = &octets[..octets.len().min(octets_max)];
+            let say = match text {
+                TextUse::Extra(_, say) => *say,
+                TextUse::Application | TextUse::InVrf => Say::Text,
+            };
+            let (octets, cut) = shorten(octets, say, octets_max);
+            outcome.texts_cut += u64::from(cut);
+            let Some(mut value) = said(octets, say) else {
+                continue;
+            };
+            if cut {
+                value.push(CUT);
+            }
             let enrichment = &mut out.enrichment;
-            match text {
-                TextUse::Extra(name, say) => {
-                    if let Some(value) = said(octets, *say) {
-                        out.extras.push(row, name.clone(), value);
-                    }
+            let column = match text {
+                TextUse::Extra(name, _) => {
+                    out.extras.push(row, name.clone(), value);
+                    continue;
                 }
-                TextUse::Application => set_text(&mut enrichment.exporter_application, row, octets),
-                TextUse::InVrf => set_text(&mut enrichment.in_vrf_name, row, octets),
+                TextUse::Application => &mut enrichment.exporter_application,
+                TextUse::InVrf => &mut enrichment.in_vrf_name,
+            };
+            if column.get(row).is_none() {
+                column.set_text(row, &value);
+            }
+        }
+        if out.columns.time_quality.get(row) == Some(TimeQuality::Clamped as u8) {
+            for (name, raw) in plan.times.as_sent(records, index) {
+                out.extras.push(row, name.into(), raw.to_string());
             }
         }
     }
 }
 
-fn set_text(column: &mut flow::column::TextColumn, row: usize, octets: &[u8]) {
-    if let Some(text) = clean(octets)
-        && column.get(row).is_none()
-    {
-        column.set_text(row, &text);
+/// Ends a text that is not all there: "…", three octets.
+const CUT: char = '\u{2026}';
+
+/// The octets that are said, and whether that is not all of them. A text ends where its padding begins, and is not cut within a
+/// letter; with [`CUT`] it has at most `octets_max` octets.
+fn shorten(octets: &[u8], say: Say, octets_max: usize) -> (&[u8], bool) {
+    let octets = match say {
+        Say::Text => unpadded(octets),
+        _ => octets,
+    };
+    if octets.len() <= octets_max {
+        return (octets, false);
     }
+    let mut end = octets_max.saturating_sub(CUT.len_utf8());
+    // An octet of 10…… goes on with a letter (RFC 3629 §3), which has four at most.
+    let whole = end.saturating_sub(3);
+    while say == Say::Text && end > whole && octets[end] & 0xc0 == 0x80 {
+        end -= 1;
+    }
+    (&octets[..end], true)
+}
+
+fn unpadded(octets: &[u8]) -> &[u8] {
+    let end = octets.iter().position(|octet| *octet == 0);
+    &octets[..end.unwrap_or(octets.len())]
 }
 
 /// A text as people may see it: up to its padding of zeros, invalid UTF-8 replaced, control characters left out. `None` if
 /// nothing is left.
 pub(crate) fn clean(octets: &[u8]) -> Option<String> {
-    let end = octets
-        .iter()
-        .position(|octet| *octet == 0)
-        .unwrap_or(octets.len());
-    let text = String::from_utf8_lossy(&octets[..end]);
+    let text = String::from_utf8_lossy(unpadded(octets));
     let text = text.trim();
     let text: String = text.chars().filter(|letter| !letter.is_control()).collect();
     (!text.is_empty()).then_some(text)

@@ -108,8 +108,9 @@ impl SamplingPlan {
     /// What record `index` says itself: 34 or 50, 1 in 305 of 305 + 306, 309 of 310, or 1 / 311. 0 is "unknown".
     pub(crate) fn interval(&self, records: &Records<'_>, index: usize) -> Option<u32> {
         let read = |place| unsigned(records.at(place).cell(index)).filter(|value| *value != 0);
-        if let Some(interval) = self.interval.iter().find_map(|place| read(*place)) {
-            return u32::try_from(interval).ok();
+        let mut fields = self.interval.iter();
+        if let Some((place, interval)) = fields.find_map(|place| Some((place, read(*place)?))) {
+            return plausible(interval, records.at(*place).cell(index).len());
         }
         if let Some(space) = self.packet_space {
             let looked_at = self.packet_interval.and_then(read).unwrap_or(1);
@@ -126,6 +127,18 @@ impl SamplingPlan {
     pub(crate) fn sampler(&self, records: &Records<'_>, index: usize) -> Option<u64> {
         unsigned(records.at(self.sampler?).cell(index))
     }
+}
+
+/// No device looks at fewer than 1 packet of 16 million: a larger number in four octets was written least significant octet
+/// first, and turned round it is the interval. What is too large either way is unknown.
+fn plausible(interval: u64, octets: usize) -> Option<u32> {
+    const INTERVAL_MAX: u32 = 1 << 24;
+    let interval = u32::try_from(interval).ok()?;
+    if interval <= INTERVAL_MAX {
+        return Some(interval);
+    }
+    let turned = Some(interval.swap_bytes()).filter(|_| octets == 4);
+    turned.filter(|interval| *interval <= INTERVAL_MAX)
 }
 
 /// `whole / part`, rounded.
@@ -163,6 +176,16 @@ mod tests {
         assert_eq!(ratio(10, 0), None);
         assert_eq!(probability(&0.01_f64.to_be_bytes()), Some(100));
         assert_eq!(probability(&0.0_f64.to_be_bytes()), None);
+    }
+
+    #[test]
+    fn an_interval_in_the_other_octet_order_is_turned_round() {
+        // 100 and 16,000 written least significant octet first; nothing samples 1 of 4 billion.
+        assert_eq!(plausible(0x6400_0000, 4), Some(100));
+        assert_eq!(plausible(0x803e_0000, 4), Some(16_000));
+        assert_eq!(plausible(16_000_000, 4), Some(16_000_000));
+        assert_eq!(plausible(0xffff_ffff, 4), None);
+        assert_eq!(plausible(0x6400_0000, 8), None);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub(crate) struct Packet<'a> {
 pub(crate) struct Rules<'a> {
     pub(crate) config: &'a DecodeConfig,
     pub(crate) fields: &'a FieldTable,
+    /// Places of the tape before which the collector was away.
+    pub(crate) away: &'a [TapePosition],
 }
 
 /// What a packet's Sets gave.
@@ -237,21 +239,22 @@ fn define(
     if let Some(known) = stream.templates.get_mut(&definition.id)
         && definition.is(known)
     {
-        gave.news |= known.restored;
-        (known.restored, known.defined_by, known.used) = (false, port, packet.tick);
+        gave.news |= known.is_doubtful(rules.away, packet.at);
+        (known.sent_at, known.defined_by, known.used) = (packet.at, port, packet.tick);
         return None;
     }
     let mut template = match definition.compile(dialect, rules.fields) {
         Ok(template) => template,
         Err(problem) => return Some(problem),
     };
-    (template.defined_by, template.used) = (port, packet.tick);
+    (template.sent_at, template.defined_by, template.used) = (packet.at, port, packet.tick);
     gave.news = true;
     gave.learned.push(definition.id);
     let before = stream.templates.insert(definition.id, template)?;
     stream.retire(&before);
     stream.problems.add(Problem::TemplateChanged, 1);
-    if !flapping(stream, &before, packet, rules.config) {
+    let doubtful = before.is_doubtful(rules.away, packet.at);
+    if doubtful || !flapping(stream, &before, packet, rules.config) {
         return None;
     }
     let Header {
@@ -269,7 +272,7 @@ fn flapping(
     config: &DecodeConfig,
 ) -> bool {
     const WITHIN_S: i64 = 600;
-    if before.defined_by == packet.datagram.source.port() || before.restored {
+    if before.defined_by == packet.datagram.source.port() {
         return false;
     }
     let now = packet.datagram.received_at;
@@ -306,7 +309,7 @@ pub(crate) fn data(
     let Scratch { times, spans } = scratch;
     let payload = &packet.datagram.payload[..];
     let found = find(template, payload, start + 4, end, spans);
-    if template.restored && !found.fits {
+    if !found.fits && template.is_doubtful(rules.away, packet.at) {
         stream.forget(id);
         stream.problems.add(Problem::TemplateDistrusted, 1);
         gave.news = true;

@@ -27,6 +27,9 @@ pub struct DecoderState {
     problems: BTreeMap<String, u64>,
     exporters: Vec<ExporterState>,
     waiting: Vec<WaitingState>,
+    /// See [`DecoderState::away_before`]; in the order of the tape, at most [`AWAY_MAX`].
+    #[serde(default)]
+    away: Vec<TapePosition>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -63,10 +66,15 @@ struct TemplateState {
     scope: Option<usize>,
     count: usize,
     raw: Vec<u8>,
+    #[serde(default)]
+    sent_at: TapePosition,
     defined_by: u16,
     used: u64,
     records: u64,
 }
+
+/// Absences that are remembered; of more, the oldest is forgotten.
+const AWAY_MAX: usize = 64;
 
 impl DecoderState {
     /// Positions of the datagrams that wait for a template: what [`Decoder::restore`] wants from the tape.
@@ -89,6 +97,37 @@ impl DecoderState {
         {
             stream.sequence = Sequence::default();
             stream.totals = Totals::default();
+        }
+        self
+    }
+
+    /// The same where the collector was away before `end`, the end of its tape: from there on templates that were sent before
+    /// are used and distrusted. Up to there nothing was missed, and a batch that was interrupted is made again exactly as
+    /// it was.
+    pub fn away_before(mut self, end: TapePosition) -> Self {
+        if self.away.last().is_none_or(|last| *last < end) {
+            self.away.push(end);
+        }
+        let excess = self.away.len().saturating_sub(AWAY_MAX);
+        self.away.drain(..excess);
+        self
+    }
+
+    /// The same for decoding where its templates may not have been in force: they are used and distrusted until they come.
+    pub fn doubted(mut self) -> Self {
+        const BEFORE_ALL: TapePosition = TapePosition {
+            segment: 0,
+            offset: 1,
+        };
+        self.away = vec![BEFORE_ALL];
+        for stream in self
+            .exporters
+            .iter_mut()
+            .flat_map(|exporter| &mut exporter.streams)
+        {
+            for template in &mut stream.templates {
+                template.sent_at = TapePosition::START;
+            }
         }
         self
     }
@@ -122,14 +161,15 @@ impl Decoder {
                 .filter_map(|id| Some(exporter_state(*id, self.exporters.get(id)?)))
                 .collect(),
             waiting: self.waiting.state(),
+            away: self.away.clone(),
         }
     }
 
     /// A decoder that goes on where `state` was taken.
     ///
     /// `waiting` are the datagrams at [`DecoderState::waiting_positions`], read from the tape again; one that is no longer
-    /// there counts as [`flow::DropKind::TapeExpired`]. Templates are used at once, but distrusted: one that does not fit the
-    /// length of a Set is forgotten until the exporter sends it again.
+    /// there counts as [`flow::DropKind::TapeExpired`]. Templates are used at once; one that was sent before an absence
+    /// ([`DecoderState::away_before`]) and does not fit the length of a Set is forgotten until the exporter sends it again.
     pub fn restore(
         config: DecodeConfig,
         fields: FieldTable,
@@ -139,6 +179,7 @@ impl Decoder {
         let mut decoder = Self::new(config, fields);
         decoder.version = state.version;
         decoder.tick = state.tick;
+        decoder.away = state.away;
         decoder.books = state.books;
         decoder.unplaced = Problems::from_names(&state.problems);
         for exporter in state.exporters {
@@ -208,6 +249,7 @@ fn stream_state(key: StreamKey, stream: &Stream) -> StreamState {
             scope: template.scope,
             count: template.fields.len(),
             raw: template.raw.to_vec(),
+            sent_at: template.sent_at,
             defined_by: template.defined_by,
             used: template.used,
             records: template.records,
@@ -285,7 +327,7 @@ fn restore_template(
         raw: &state.raw,
     };
     let mut template = definition.compile(dialect, fields).ok()?;
-    template.restored = true;
+    template.sent_at = state.sent_at;
     template.defined_by = state.defined_by;
     template.used = state.used;
     template.records = state.records;

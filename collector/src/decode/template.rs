@@ -5,6 +5,7 @@ use super::plan::{Field, Plan};
 use super::problem::Problem;
 use super::records::VARIABLE;
 use crate::fields::{Element, FieldTable};
+use flow::TapePosition;
 
 /// The protocols that have templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +36,8 @@ pub(crate) struct Template {
     pub(crate) plan: Plan,
     /// Its field specifiers as sent, for telling a refresh from a redefinition.
     pub(crate) raw: Box<[u8]>,
-    /// From before the restart, and not confirmed by the exporter since.
-    pub(crate) restored: bool,
+    /// Where on the tape the exporter sent it last.
+    pub(crate) sent_at: TapePosition,
     /// UDP port of the sender that defined it last.
     pub(crate) defined_by: u16,
     /// When it was used last, in datagrams decoded.
@@ -230,6 +231,7 @@ impl Definition<'_> {
         let octets: usize = fields
             .iter()
             .map(|field| match field.length {
+                // v9 has no such length (RFC 3954 §5.2), but H3C's NetStream sends it there too, and means what IPFIX means.
                 VARIABLE => 1,
                 length => usize::from(length),
             })
@@ -246,7 +248,7 @@ impl Definition<'_> {
             fields,
             plan,
             raw: self.raw.into(),
-            restored: false,
+            sent_at: TapePosition::START,
             defined_by: 0,
             used: 0,
             records: 0,
@@ -256,6 +258,14 @@ impl Definition<'_> {
     /// Whether `template` is this one, sent again.
     pub(crate) fn is(&self, template: &Template) -> bool {
         template.scope == self.scope && *template.raw == *self.raw
+    }
+}
+
+impl Template {
+    /// Whether the exporter may have sent another one that nobody heard: the collector was away at one of these places of
+    /// the tape, after the template was sent and before `at`.
+    pub(crate) fn is_doubtful(&self, away: &[TapePosition], at: TapePosition) -> bool {
+        away.iter().any(|gap| self.sent_at < *gap && *gap <= at)
     }
 }
 

@@ -227,6 +227,22 @@ impl TimePlan {
         }
     }
 
+    /// The stamps of time of day as record `index` sent them, by name: for rows whose times were replaced. Stamps of uptime
+    /// have columns of their own.
+    pub(crate) fn as_sent<'a>(
+        &'a self,
+        records: &'a Records<'_>,
+        index: usize,
+    ) -> impl Iterator<Item = (&'static str, u64)> {
+        let edges = [("start", &self.start), ("end", &self.end)];
+        edges.into_iter().flat_map(move |(edge, stamps)| {
+            stamps.iter().filter_map(move |stamp| {
+                let raw = unsigned(records.at(stamp.place).cell(index))?;
+                (raw != 0).then_some((stamp_name(edge, stamp.stamp)?, raw))
+            })
+        })
+    }
+
     fn fill_reverse(
         &self,
         records: &Records<'_>,
@@ -258,6 +274,19 @@ impl TimePlan {
             }
         }
     }
+}
+
+/// The name of a stamp in the extras: edge and unit.
+fn stamp_name(edge: &str, stamp: Stamp) -> Option<&'static str> {
+    let names = match stamp {
+        Stamp::Uptime => return None,
+        Stamp::Seconds => ["start_sent_s", "end_sent_s"],
+        Stamp::Millis => ["start_sent_ms", "end_sent_ms"],
+        Stamp::Micros => ["start_sent_us", "end_sent_us"],
+        Stamp::Nanos => ["start_sent_ns", "end_sent_ns"],
+        Stamp::DeltaMicros => ["start_sent_before_us", "end_sent_before_us"],
+    };
+    Some(names[usize::from(edge == "end")])
 }
 
 /// Reads the first stamp of an edge of all records; `false` if its width has no quick way.

@@ -23,6 +23,10 @@ impl Totals {
     /// Counters that fell began anew.
     pub(crate) fn difference(&mut self, columns: &mut Columns, from: usize, to: usize, max: usize) {
         for row in from..to {
+            // What can't be true is no base for a difference, and the difference would not look impossible any more.
+            if columns.counter_kind.get(row) == Some(CounterKind::Implausible as u8) {
+                continue;
+            }
             let Some(key) = key(columns, row) else {
                 continue;
             };
@@ -113,6 +117,16 @@ mod tests {
         let mut columns = columns(&[(1, 100), (2, 7), (1, 150), (1, 150), (1, 400)]);
         Totals::default().difference(&mut columns, 0, 5, 100);
         assert_eq!(columns.octets.values(), [100, 7, 50, 0, 250]);
+    }
+
+    #[test]
+    fn an_impossible_total_stays_marked_and_is_no_base() {
+        let mut columns = columns(&[(1, 100), (1, u64::MAX), (1, 130)]);
+        columns.counter_kind.set(1, CounterKind::Implausible as u8);
+        Totals::default().difference(&mut columns, 0, 3, 100);
+        assert_eq!(columns.octets.values(), [100, u64::MAX, 30]);
+        let marked = CounterKind::Implausible as u8;
+        assert_eq!(columns.counter_kind.get(1), Some(marked));
     }
 
     #[test]

@@ -102,6 +102,21 @@ pub(crate) enum Meaning {
     Unknown,
 }
 
+impl Meaning {
+    /// How one more value is said where the first one has its own place; `None` if nothing is kept of the first one either.
+    pub(crate) fn say(&self) -> Option<Say> {
+        Some(match self {
+            Self::Column(slot, ..) if slot.is_address() => Say::Address,
+            Self::Column(Slot::src_mac | Slot::dst_mac, ..) => Say::Mac,
+            Self::Text(TextUse::Extra(_, say)) => *say,
+            Self::Text(_) => Say::Text,
+            Self::Sampling(Sampling::Probability) => Say::Float,
+            Self::Frame(_) | Self::Known | Self::Unknown => return None,
+            _ => Say::Unsigned,
+        })
+    }
+}
+
 /// Which time an element tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Edge {

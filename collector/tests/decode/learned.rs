@@ -96,7 +96,7 @@ fn a_restart_goes_on_with_templates_sampling_and_what_waited() {
 #[test]
 fn a_restored_template_that_does_not_fit_is_not_trusted() {
     let (before, _) = run(vec![v9(0, 1, &[set(0, &template(256, FIELDS))])]);
-    let state = before.state();
+    let state = before.state().away_before(position(1));
     let mut after = Decoder::restore(DecodeConfig::default(), FieldTable::builtin(), state, []);
     let mut batch = FlowBatch::default();
     let data = [9_u8; 24];
