@@ -248,11 +248,7 @@ impl Reclassifier {
         let decoder = match known {
             Some(state) => {
                 normaliser.restore(&state.normaliser);
-                let known = state
-                    .decoder
-                    .elsewhere()
-                    .doubted()
-                    .with_nothing_waiting();
+                let known = state.decoder.elsewhere().doubted().with_nothing_waiting();
                 Decoder::restore(self.config.decode.clone(), fields, known, [])
             }
             None => Decoder::new(self.config.decode.clone(), fields),
