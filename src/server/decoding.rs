@@ -124,6 +124,7 @@ impl Decoding {
             datagrams: read - given_back as u64,
             expired: self.passed.expired + counts.missing,
             damaged: self.passed.damaged + counts.damaged,
+            lost: self.passed.lost + counts.lost,
             // The pipeline counts these.
             marks: 0,
         }
