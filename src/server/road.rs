@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use collector::capture::{Mirror, MirrorThread};
 use collector::listen::{ListenThreads, Listener};
 use flow::Datagram;
 use replay::{Pins, Upkeep};
+use store::presence::Claim;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle as Task, spawn_blocking};
 
@@ -70,6 +71,9 @@ impl Road {
         let (staged, to_store) = mpsc::channel(STAGED_MAX);
         let (ready, store_ready) = watch::channel(false);
         let (abandon, abandoned) = watch::channel(false);
+        let name = config.store.collector.clone();
+        let collector = name.unwrap_or(opened.collector);
+        let claim = claim(config, &collector)?;
         let taping = Taping {
             writer: opened.tape,
             wire: from_wire,
@@ -91,15 +95,15 @@ impl Road {
             reclassifier: reclassifier(
                 config,
                 gates,
-                &opened.collector,
+                &collector,
                 naming,
                 (&requests, shared),
             ),
             writer: gates
                 .store
                 .keeps()
-                .then(|| gates.store.writer(&opened.collector)),
-            collector: opened.collector,
+                .then(|| gates.store.writer(&collector)),
+            collector,
             staged: to_store,
             folder: opened.folder,
             checkpoint: opened.checkpoint,
@@ -109,6 +113,7 @@ impl Road {
         let preparing = Preparing {
             store: gates.store.clone(),
             engine: gates.engine_state(),
+            claim,
             ready,
             storing,
         };
@@ -183,6 +188,15 @@ impl Receiving {
         });
         budget.within(receivers).await;
     }
+}
+
+/// The embedded engine belongs to this data directory; on a server others may write under the same name.
+fn claim(config: &Config, collector: &str) -> Result<Option<Claim>> {
+    if config.store.engine != store::config::Engine::Clickhouse {
+        return Ok(None);
+    }
+    let claim = Claim::of(collector, &config.data_dir).context("the data directory's place")?;
+    Ok(Some(claim))
 }
 
 fn reclassifier(
