@@ -3,13 +3,14 @@
 
 mod captures;
 mod differential;
-mod faults;
 mod goldens;
 mod learned;
 mod memory;
 mod quotas;
+#[path = "../faults/support.rs"]
 mod support;
 mod telegraf;
 mod timeouts;
-mod values;
+mod v5;
+#[path = "../faults/wire.rs"]
 mod wire;
