@@ -21,6 +21,7 @@ use super::lives::Lives;
 use super::opening::Opened;
 use super::plant::Naming;
 use super::preparing::Preparing;
+use super::priority::Rank;
 use super::reclassifying::{Job, Reclassifier};
 use super::shared::Shared;
 use super::storing::Storing;
@@ -29,6 +30,8 @@ use crate::config::Config;
 
 /// Batches that may wait for the store beside the one that is inserted.
 const STAGED_MAX: usize = 1;
+/// Emptied batches that may wait to be filled again; more are given back to the allocator.
+const EMPTIED_MAX: usize = 2;
 /// What may wait for the tape thread beside what comes from the wire; whoever asks waits for the answer.
 const TAPE_REQUESTS_MAX: usize = 4;
 
@@ -69,6 +72,7 @@ impl Road {
         let (requests, from_requests) = sync_channel(TAPE_REQUESTS_MAX);
         let (jobs, from_jobs) = mpsc::channel(1);
         let (staged, to_store) = mpsc::channel(STAGED_MAX);
+        let (emptied, from_store) = sync_channel(EMPTIED_MAX);
         let (ready, store_ready) = watch::channel(false);
         let (abandon, abandoned) = watch::channel(false);
         let name = config.store.collector.clone();
@@ -88,6 +92,7 @@ impl Road {
             reader: opened.reader,
             tail: shared.tape.clone(),
             staged,
+            emptied: from_store,
             shared: shared.clone(),
         };
         let storing = Storing {
@@ -105,6 +110,7 @@ impl Road {
                 .then(|| gates.store.writer(&collector)),
             collector,
             staged: to_store,
+            emptied,
             folder: opened.folder,
             checkpoint: opened.checkpoint,
             shared: shared.clone(),
@@ -118,8 +124,14 @@ impl Road {
             storing,
         };
         let threads = vec![
-            lives.spawn("tape", move || taping.run())?,
-            lives.spawn("decode", move || decoding.run())?,
+            lives.spawn("tape", move || {
+                Rank::Receiving.take();
+                taping.run();
+            })?,
+            lives.spawn("decode", move || {
+                Rank::Working.take();
+                decoding.run();
+            })?,
         ];
         Ok(Self {
             storing: tokio::spawn(preparing.run(lives.begin("storing"))),
@@ -164,7 +176,7 @@ impl Receiving {
         lives: &Lives,
     ) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        let sockets = listener.run(queue, &stop)?;
+        let sockets = Rank::Receiving.start(|| listener.run(queue, &stop))?;
         let mirrors = mirrors
             .into_iter()
             .map(|mirror| mirror.run(queue.clone(), stop.clone()));
