@@ -115,7 +115,8 @@ pub(crate) fn recover(disk: &Disk, config: &TapeConfig) -> Result<(Found, Recove
             }
         }
     }
-    disk.sync_names(dir)
+    disk.folder(dir)
+        .and_then(|folder| folder.sync_names())
         .map_err(TapeError::io("force to disk", dir))?;
     recovery.segments = crate::stats::count(found.segments.len());
     Ok((found, recovery))

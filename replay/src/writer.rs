@@ -105,7 +105,10 @@ impl TapeWriter {
         let (lock, left) = Lock::take(&disk, &config.dir)?;
         let (found, mut recovery) = recovery::recover(&disk, &config)?;
         recovery.end = left;
-        let shared = Arc::new(Shared::new(disk, config));
+        let folder = disk
+            .folder(&config.dir)
+            .map_err(TapeError::io("open", &config.dir))?;
+        let shared = Arc::new(Shared::new(disk, folder, config));
         {
             let mut state = shared.lock();
             state.end = found.end;
