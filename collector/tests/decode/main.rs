@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 
 mod captures;
+mod cuts;
 mod differential;
 mod goldens;
 mod learned;
 mod memory;
 mod quotas;
+mod roundtrip;
 #[path = "../faults/support.rs"]
 mod support;
 mod telegraf;
