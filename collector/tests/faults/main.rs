@@ -3,6 +3,7 @@
 
 mod directions;
 mod fixed;
+mod floods;
 mod framing;
 mod imports;
 mod lists;
