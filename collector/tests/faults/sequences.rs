@@ -40,6 +40,31 @@ fn case_33_a_restart_is_one_event_no_loss_and_keeps_the_templates() {
 }
 
 #[test]
+fn case_33_ipfix_has_no_uptime_and_its_numbers_tell_a_restart() {
+    for before in [5_000_u32, 70_000, 3_000_000, 2_000_000_000] {
+        let mut packets = vec![ipfix(before, 1, &[set(2, &template(256, FIELDS))])];
+        packets.extend((0..20).map(|n| ipfix(before + n, 1, &[flows(1)])));
+        packets.extend((0..20).map(|n| ipfix(n, 1, &[flows(1)])));
+        // What the network repeats is stored once, the first one too.
+        packets.insert(22, ipfix(0, 1, &[flows(1)]));
+        let tried = tried(packets);
+        assert_eq!(tried.rows.len(), 40, "{before}");
+        let problems = [("duplicate_datagram", 1), ("exporter_restart", 1)];
+        assert_eq!(tried.problems(), problems, "{before}");
+        let told = told(&tried);
+        assert_eq!((told.reboots, told.sequence_lost), (1, 0), "{before}");
+        assert_eq!(told.sequence, SequenceState::Counting);
+    }
+    // The wrap of the number itself is none.
+    let wrapping = (0..40_u32).map(|n| {
+        let sets = [set(2, &template(256, FIELDS)), flows(1)];
+        ipfix((u32::MAX - 19).wrapping_add(n), 1, &sets)
+    });
+    let told = told(&tried(wrapping.collect()));
+    assert_eq!((told.reboots, told.sequence_lost), (0, 0));
+}
+
+#[test]
 fn case_33_the_wrap_of_uptime_is_no_restart() {
     let packets = (0..20_u32).map(|n| {
         let mut packet = v5(n, 1, 1, 0);

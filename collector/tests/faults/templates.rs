@@ -150,6 +150,18 @@ fn case_03_a_refresh_is_no_event() {
         assert!(decoded(&mut decoder, 9, v9(number, 1, std::slice::from_ref(&first))).is_empty());
     }
     assert_eq!(decoder.state_version(), version, "nothing to write down");
+    let refreshes: Vec<_> = (50..250)
+        .map(|number| datagram(v9(number, 1, std::slice::from_ref(&first))))
+        .collect();
+    let mut batch = FlowBatch::default();
+    let mut refresh = |datagrams: &[flow::Datagram]| {
+        for datagram in datagrams {
+            decoder.decode(datagram, position(9), &mut batch);
+        }
+    };
+    refresh(&refreshes[..100]);
+    let asked = allocation_counter::measure(|| refresh(&refreshes[100..]));
+    assert_eq!(asked.count_total, 0, "no memory");
     assert!(decoder.problems().iter().next().is_none());
 }
 
