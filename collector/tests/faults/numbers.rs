@@ -143,6 +143,21 @@ fn case_40_two_to_the_63_is_impossible_in_either_direction() {
 }
 
 #[test]
+fn case_40_a_counter_that_overflows_with_its_sampling_interval_is_impossible() {
+    // 2^40 octets are a terabyte; of 1 in 2^22 packets they would be 2^62, of 1 in 2^23 they are 2^63.
+    let fields = [(34, 4), (1, 8)];
+    let octets = (1_u64 << 40).to_be_bytes();
+    let body = [&[0, 0x40, 0, 0][..], &octets, &[0, 0x80, 0, 0], &octets].concat();
+    let tried = one(&fields, &body);
+    let kinds: Vec<_> = tried
+        .rows
+        .iter()
+        .map(|row| row.counter_kind.clone().unwrap())
+        .collect();
+    assert_eq!(kinds, ["delta", "implausible"]);
+}
+
+#[test]
 fn case_40_an_impossible_total_stays_marked() {
     // The same flow thrice: 100, a counter that fell through its type, 130.
     let fields = [(8, 4), (12, 4), (152, 8), (85, 8)];
