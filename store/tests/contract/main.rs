@@ -8,7 +8,6 @@ mod filters;
 mod hostile;
 mod large;
 mod once;
-mod one_shard;
 mod places;
 mod presence;
 mod rebuild;
