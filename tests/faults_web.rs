@@ -1,19 +1,17 @@
-//! Case 52 of the field's faults, as far as there is a web: forged requests, foreign pages, floods, and names that are
-//! meant to be taken for something else.
+//! Case 52 of the field's faults, as far as there is a web: forged requests, foreign pages, answers that are too long, and
+//! names that are meant to be taken for something else. Floods are in `faults_flood.rs`.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 mod support;
 
-use std::io::{Read as _, Write as _};
 use std::net::UdpSocket;
 
 use flow::clock;
 use serde_json::{Value, json};
 use simulator::encode::fixed::{FixedHeader, FixedRecord, FixedVersion, datagram};
 use simulator::encode::{Field, Message, Protocol, Stamp, Template, element};
-use support::http::{connect, exchange, status_of};
-use support::lab::Lab;
+use support::http::{exchange, status_of};
 use support::{Server, eventually, printed};
 
 fn server() -> (tempfile::TempDir, Server) {
@@ -309,103 +307,6 @@ fn case_52_an_answer_of_a_million_rows_is_not_given() {
     assert_eq!(most.status, 200);
 }
 
-/// Octets of memory that a process has resident (proc(5), `VmRSS`).
-fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
-}
-
-#[test]
-fn case_52_a_flood_of_requests_is_answered_or_refused_and_receiving_goes_on() {
-    let mut lab = Lab::simple(52);
-    lab.server().wait_until_ready();
-    lab.fleet.go_on(100);
-    let http = lab.server().running.http;
-    let pid = lab.server().pid();
-    let before = resident(pid);
-    let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let ask = |number: usize| {
-            let pages = [
-                "/api/v1/top/clients?last=1d&limit=10000",
-                "/api/v1/flows?limit=10000",
-                "/api/v1/series?last=1d",
-                "/metrics",
-            ];
-            exchange(http, "GET", pages[number % pages.len()], &[], b"").status
-        };
-        let threads: Vec<_> = (0..64)
-            .map(|thread| {
-                scope.spawn(move || (0..6).map(|turn| ask(thread + turn)).collect::<Vec<_>>())
-            })
-            .collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap())
-            .collect()
-    });
-    let others: Vec<_> = statuses
-        .iter()
-        .filter(|status| ![200, 429, 503].contains(*status))
-        .collect();
-    assert!(others.is_empty(), "{others:?}");
-    assert!(statuses.contains(&200));
-    let grown = resident(pid).saturating_sub(before);
-    assert!(grown < 300 << 20, "{grown} octets more");
-    lab.check("a flood of requests");
-    let books = lab.books();
-    assert_eq!(
-        (books.datagrams.received, books.datagrams.dropped_total()),
-        (lab.fleet.datagrams(), 0)
-    );
-}
-
-#[test]
-fn case_52_connections_that_say_nothing_take_no_file_from_the_tape() {
-    let mut lab = Lab::new(
-        support::place::Place::folder(),
-        1,
-        520,
-        "[tape]\nsegment_octets = 131072\n",
-    );
-    lab.server().wait_until_ready();
-    // More than the usual limit of files for a process; half of a request, so that they are not idle either.
-    let http = lab.server().running.http;
-    let open: Vec<_> = (0..1500)
-        .map_while(|_| {
-            let mut stream = std::net::TcpStream::connect(http).ok()?;
-            stream
-                .write_all(b"GET /healthz HTTP/1.1\r\nHost: lo")
-                .ok()?;
-            Some(stream)
-        })
-        .collect();
-    assert!(open.len() > 900, "{} connections", open.len());
-    // Each burst is larger than a segment: the tape has to open files.
-    for _ in 0..10 {
-        lab.fleet.burst(60);
-        lab_received(&lab);
-    }
-    drop(open);
-    lab.check("1500 connections");
-    let books = lab.books();
-    assert_eq!(
-        (books.datagrams.received, books.datagrams.dropped_total()),
-        (lab.fleet.datagrams(), 0)
-    );
-}
-
-/// Nobody may be able to ask, so the kernel's buffer is all that can be looked at.
-fn lab_received(lab: &Lab) {
-    let port = lab.server().udp().port();
-    eventually("the kernel's buffer is empty", || {
-        (support::ledger::waiting_in_kernel(port) == 0).then_some(())
-    });
-}
-
 /// What a name may be that is meant for a page or a terminal.
 const EVIL: &str = "<script>alert(1)</script>\u{1b}[2J\u{7}\"'&\u{202e}\n";
 
@@ -485,7 +386,13 @@ fn case_52_names_of_applications_come_back_as_data() {
         .unwrap();
     let control = json!({"application": [{"name": "a\u{1b}[2Jb", "ports": [4712]}]}).to_string();
     let json = [("Content-Type", "application/json")];
-    let refused = exchange(server.running.http, "PUT", "/api/v1/rules", &json, control.as_bytes());
+    let refused = exchange(
+        server.running.http,
+        "PUT",
+        "/api/v1/rules",
+        &json,
+        control.as_bytes(),
+    );
     assert_eq!(refused.status, 400, "{}", refused.text);
     let record = FixedRecord {
         src: [10, 0, 0, 1].into(),
@@ -510,27 +417,17 @@ fn case_52_names_of_applications_come_back_as_data() {
             .send_to(&datagram(FixedVersion::V5, header, &[record]), server.udp())
             .unwrap();
         sequence += 1;
-        let answer = exchange(server.running.http, "GET", "/api/v1/top/applications", &[], b"");
+        let answer = exchange(
+            server.running.http,
+            "GET",
+            "/api/v1/top/applications",
+            &[],
+            b"",
+        );
         answer.text.contains("onerror").then_some(answer)
     });
     let rows: Vec<Value> = serde_json::from_str(answer.body()).unwrap();
     assert!(rows.iter().any(|row| row["name"] == name), "{rows:?}");
     let table = printed(&server.cli(&["top", "applications"]));
     assert!(table.contains(name), "{table:?}");
-}
-
-#[test]
-fn case_52_half_a_request_does_not_hold_others_up() {
-    let (_data, server) = server();
-    let mut slow = connect(server.running.http);
-    slow.write_all(b"PUT /api/v1/rules HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
-        .unwrap();
-    assert_eq!(
-        exchange(server.running.http, "GET", "/healthz", &[], b"").status,
-        200
-    );
-    // Nor the end.
-    assert!(server.stop().as_secs() < 5);
-    let mut rest = Vec::new();
-    let _ = slow.read_to_end(&mut rest);
 }
