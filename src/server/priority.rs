@@ -19,8 +19,7 @@ pub(crate) enum Rank {
 }
 
 impl Rank {
-    /// Small steps down, as other programs of the machine are at 0: an engine at 10 got a tenth of what each of theirs did, and
-    /// was a hundred times as slow beside a compiler.
+    /// Small steps down, as other programs of the machine are at 0: beside compilers an engine at 10 all but stood still.
     const fn niceness(self) -> i32 {
         match self {
             Self::Receiving => -10,
