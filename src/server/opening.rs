@@ -52,6 +52,7 @@ impl Opened {
         let (mut folder, found) = CheckpointFolder::open(config.path("checkpoint"))?;
         let is_new = found.checkpoint.is_none() && tape.datagrams_total() == 0;
         let collector = collector_of_tape(&catalog, is_new).await?;
+        let is_doubtful = !is_new && !found.trouble.is_empty();
         let (checkpoint, state) = judge(found, tape.datagrams_total());
         // From here on there is one, and a tape without one has lost it.
         folder.write(checkpoint.clone(), None)?;
@@ -60,6 +61,9 @@ impl Opened {
         let mut lost = tape.begin_after(checkpoint.position, passed, now)?;
         if let Some(intent) = checkpoint.intent {
             lost += tape.begin_after(intent, checkpoint.intent_datagrams, now)?;
+        }
+        if is_doubtful || checkpoint.search().is_some() {
+            tape.begin_after(far_behind(tape.end()), 0, now)?;
         }
         say_what_is_lost(&recovery, lost, &config.tape);
         let rules = rules(catalog.rules().await?);
@@ -125,6 +129,16 @@ fn judge(found: Found, tape_datagrams: u64) -> (Checkpoint, Option<PipelineState
     (checkpoint, found.state)
 }
 
+/// A place behind all that the store may have, where nobody remembers what was the last: the tape may have lost its end as
+/// well, or be an old one, and rows of the store bear the places of what it had. There are 4 billion segment numbers.
+fn far_behind(end: TapePosition) -> TapePosition {
+    const SEGMENTS: u32 = 1_000_000;
+    TapePosition {
+        segment: end.segment.saturating_add(SEGMENTS),
+        offset: 0,
+    }
+}
+
 /// A power cut takes what was appended after the tape was last forced to disk.
 fn say_what_is_lost(recovery: &Recovery, known_lost: u64, tape: &TapeConfig) {
     if recovery.end == End::PowerCut {
@@ -137,7 +151,7 @@ fn say_what_is_lost(recovery: &Recovery, known_lost: u64, tape: &TapeConfig) {
     if known_lost > 0 {
         tracing::warn!(
             datagrams = known_lost,
-            "the tape lost its end: datagrams that had been read from it are counted as tape_lost"
+            "the tape lost its end: of these datagrams, those that were not stored yet are counted as tape_lost"
         );
     }
 }
