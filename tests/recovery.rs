@@ -61,13 +61,12 @@ fn case_46_a_damaged_or_missing_checkpoint_costs_nothing() {
         fs::remove_file(data.join("checkpoint/checkpoint.json")).unwrap();
     });
     lose(&mut lab, "a flipped digit in a state", |data| {
-        for file in files(data, "state-") {
-            let mut text = fs::read(&file).unwrap();
-            let digit = text.iter().rposition(u8::is_ascii_digit).unwrap();
-            text[digit] ^= 1;
-            fs::write(&file, text).unwrap();
-            break;
-        }
+        // The newest, which the checkpoint names.
+        let file = files(data, "state-").into_iter().max().unwrap();
+        let mut text = fs::read(&file).unwrap();
+        let digit = text.iter().rposition(u8::is_ascii_digit).unwrap();
+        text[digit] ^= 1;
+        fs::write(&file, text).unwrap();
     });
     lose(&mut lab, "both checkpoints away", |data| {
         for file in files(data, "checkpoint.") {
@@ -346,6 +345,28 @@ fn case_51_an_end_under_load_is_in_time_and_keeps_all() {
         lab.ledger.note_outage(clear, lab.fleet.since.elapsed());
     }
     lab.check("ends under load");
+}
+
+#[test]
+fn a_reclassification_that_is_killed_is_done_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::start(folder.path(), &[]);
+    let all: Vec<Vec<u8>> = (1..=20).map(data).collect();
+    send(&server, &v9(1, &[vec![template()], all].concat()));
+    server.wait_for_datagrams(1);
+    assert_eq!(sums(&server), [(20, 20_000); 2]);
+    for delay in [0, 30, 80, 200, 500] {
+        let url = format!("{}/api/v1/reclassify?last=1h", server.url());
+        // It breaks off with the server.
+        let asking = std::thread::spawn(move || ureq::post(&url).send_empty().is_ok());
+        pass(Duration::from_millis(delay));
+        server.kill();
+        let _ = asking.join();
+        server = Server::start(folder.path(), &[]);
+        let note = folder.path().join("checkpoint/reclassify.json");
+        eventually("it is done", || (!note.exists()).then_some(()));
+        assert_eq!(sums(&server), [(20, 20_000); 2], "killed after {delay} ms");
+    }
 }
 
 #[test]

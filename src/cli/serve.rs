@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use collector::capture::MirrorConfig;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{EngineArgs, ServeArgs};
 use crate::config::Config;
@@ -39,9 +39,11 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<()> {
 /// Runs until it is told to stop, or a part ends that should not: then that is the error.
 async fn run(config: &Config, args: &ServeArgs) -> Result<()> {
     let stop = told_to_stop()?;
+    // From here on: until somebody listens to it, SIGHUP ends a process.
+    let hangup = signal(SignalKind::hangup())?;
     let server = Server::start(config).await?;
     announce(&server.running);
-    let reload = reload_on_hangup(&server, args)?;
+    let reload = reload_on_hangup(hangup, &server, args);
     let result = tokio::select! {
         () = stop => Ok(()),
         error = server.failed() => Err(error),
@@ -106,11 +108,14 @@ fn announce(running: &Running) {
 }
 
 /// SIGHUP reads the configuration again and takes its names of things; with a wrong one the old ones stay.
-fn reload_on_hangup(server: &Server, args: &ServeArgs) -> Result<tokio::task::JoinHandle<()>> {
-    let mut hangup = signal(SignalKind::hangup())?;
+fn reload_on_hangup(
+    mut hangup: Signal,
+    server: &Server,
+    args: &ServeArgs,
+) -> tokio::task::JoinHandle<()> {
     let plant = server.plant.clone();
     let from = args.config.clone();
-    Ok(tokio::spawn(async move {
+    tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             match Config::load(&from) {
                 Ok(config) => {
@@ -129,7 +134,7 @@ fn reload_on_hangup(server: &Server, args: &ServeArgs) -> Result<tokio::task::Jo
                 }
             }
         }
-    }))
+    })
 }
 
 /// `flowreel engine`: the embedded store's process.

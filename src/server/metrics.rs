@@ -133,6 +133,11 @@ impl Reading {
             books.datagrams.on_tape,
         );
         self.gauge(
+            "forgotten_datagrams",
+            "Counted as stored, and no longer on tape when the books were lost",
+            shared.forgotten(),
+        );
+        self.gauge(
             "mending",
             "1 while what is on tape is compared with the store, after something was lost",
             u64::from(shared.is_mending()),

@@ -164,6 +164,11 @@ impl Shared {
         lock(&self.acknowledged).passed.datagrams
     }
 
+    /// Datagrams of which it is not known any more what became of them; the books have them as stored.
+    pub(crate) fn forgotten(&self) -> u64 {
+        lock(&self.acknowledged).passed.forgotten
+    }
+
     /// Counts what an append could not do.
     pub(crate) fn note_appended(&self, appended: &Appended) {
         self.tape_failed
