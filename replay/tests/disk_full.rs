@@ -12,14 +12,10 @@ use std::sync::Arc;
 
 use flow::TapePosition;
 use nix::libc::{EDQUOT, EIO, EMFILE, ENOSPC, EROFS};
-use power::{Journal, refused};
+use power::{Journal, folder, refused};
 use replay::disk::Change;
 use replay::{Disk, Pins, TapeReader, TapeWriter};
 use tape::{append, config, datagrams, numbers_on, read_all, second};
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
-}
 
 fn watched(dir: &Path) -> (Arc<Journal>, TapeWriter) {
     let journal = Arc::new(Journal::default());

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flow::{Datagram, TapePosition};
-use power::{Fate, Journal, Snapshot, cut, refused};
+use power::{Fate, Journal, Snapshot, cut, folder, refused};
 use replay::{Disk, End, Pins, Recovery, TapeConfig, TapeReader, TapeWriter};
 use tape::{append, datagram, number, second};
 
@@ -56,11 +56,6 @@ struct World {
     given: BTreeMap<TapePosition, Datagram>,
     promises: Vec<Promise>,
     checkpoint: Option<Checkpoint>,
-}
-
-/// A folder in memory, where there is one: forcing to disk thousands of times takes no time there.
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
 fn config(root: &Path) -> TapeConfig {

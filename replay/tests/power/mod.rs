@@ -17,6 +17,11 @@ use replay::disk::{Change, Refusal, Watch};
 /// Where a disk loses or keeps parts of a write.
 const PAGE: usize = 4096;
 
+/// A folder in memory, where there is one: forcing to disk thousands of times takes no time there.
+pub(crate) fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
 /// One change, as it is kept.
 #[derive(Clone, Debug)]
 pub(crate) enum Kept {
