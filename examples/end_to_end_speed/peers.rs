@@ -94,17 +94,23 @@ impl Peer {
         Ok(())
     }
 
-    /// Octets of its files for each flow.
-    pub(crate) fn size(
-        self,
-        send: &dyn Fn(SocketAddr) -> Result<Sent>,
-        compression: &str,
-    ) -> Result<()> {
-        send(self.to)?;
+    /// Octets of its files for each flow, as it wrote them and as `nfdump` compresses them again: with bzip2 it would be too
+    /// slow to receive.
+    pub(crate) fn size(self, send: &dyn Fn(SocketAddr) -> Result<Sent>) -> Result<()> {
+        let sent = send(self.to)?;
         let (flows, folder) = self.end()?;
+        let each = |octets: u64| octets as f64 / flows as f64;
+        let other = tempfile::tempdir()?;
+        let mut sizes = vec![format!("LZ4 {:.1}", each(octets_in(folder.path())?))];
+        for (name, option) in [("LZO", "-z"), ("bzip2", "-j")] {
+            let file = other.path().join(name);
+            nfdump(folder.path(), &[option, "-w", &file.to_string_lossy()])?;
+            sizes.push(format!("{name} {:.1}", each(file.metadata()?.len())));
+        }
         println!(
-            "  nfcapd with {compression}: {:.1} octets a flow ({flows} flows)",
-            octets_in(folder.path())? as f64 / flows as f64,
+            "  nfcapd's files: octets a flow {} ({flows} flows in {} datagrams)",
+            sizes.join(", "),
+            sent.datagrams,
         );
         Ok(())
     }

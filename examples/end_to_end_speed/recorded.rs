@@ -1,6 +1,7 @@
 //! What was recorded or simulated, sent so that each exporter keeps an address of its own.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -89,12 +90,13 @@ impl Sender {
 
     fn send(&mut self, datagram: &Datagram, world: u32) -> Result<()> {
         let number = u32::try_from(self.sockets.len())?;
-        let place = (world, datagram.source.ip());
-        if !self.sockets.contains_key(&place) {
-            let address = Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 1).to_bits() + number);
-            self.sockets.insert(place, UdpSocket::bind((address, 0))?);
-        }
-        let socket = self.sockets.get(&place).context("its socket")?;
+        let socket = match self.sockets.entry((world, datagram.source.ip())) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let address = Ipv4Addr::new(127, 1, 0, 1).to_bits() + number;
+                new.insert(UdpSocket::bind((Ipv4Addr::from_bits(address), 0))?)
+            }
+        };
         socket.send_to(&datagram.payload, self.to)?;
         self.sent.datagrams += 1;
         self.sent.took = self.watch.elapsed();

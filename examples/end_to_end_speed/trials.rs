@@ -191,12 +191,10 @@ fn size_of(name: &str, send: &dyn Fn(SocketAddr) -> Result<Sent>) -> Result<()> 
         losses(&books, product.kernel_drops()),
     );
     drop(product);
-    for (compression, option) in [("LZO", "-z"), ("LZ4", "-y"), ("bzip2", "-j")] {
-        if let Some(peer) = Peer::start(option)? {
-            peer.size(send, compression)?;
-        }
+    match Peer::start("-y")? {
+        Some(peer) => peer.size(send),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Octets of the table when its parts have not been merged any more for ten seconds.
