@@ -20,6 +20,9 @@ use crate::processes::{
 /// After this time without a datagram nothing more comes, whatever became of it.
 const SILENCE: Duration = Duration::from_secs(10);
 
+/// After this time nothing more is stored.
+const STANDSTILL: Duration = Duration::from_secs(60);
+
 /// A server and, with a store, its engine.
 pub(crate) struct Product {
     server: Running,
@@ -90,9 +93,11 @@ impl Product {
         kernel_drops(self.listen.port()).unwrap_or(0)
     }
 
-    /// Waits until all that was sent is accounted for and nothing is left to do.
+    /// Waits until all that was sent is accounted for and nothing is left to do, or nothing is done any more: data of captures
+    /// without their templates waits longer than we do.
     pub(crate) fn finished(&self, sent: Sent) -> Result<Accounting> {
         let mut most = (0, Stopwatch::start());
+        let mut left = (0, Stopwatch::start());
         until("everything is stored", || {
             let books = self.books().ok()?;
             // What the kernel dropped after the last datagram that it handed over, only its own table says.
@@ -101,7 +106,11 @@ impl Product {
                 most = (books.datagrams.received, Stopwatch::start());
             }
             let in_hand = books.datagrams.received >= expected || most.1.elapsed() > SILENCE;
-            (in_hand && books.datagrams.on_tape == 0).then_some(books)
+            if books.datagrams.on_tape != left.0 {
+                left = (books.datagrams.on_tape, Stopwatch::start());
+            }
+            let done = left.0 == 0 || left.1.elapsed() > STANDSTILL;
+            (in_hand && done).then_some(books)
         })
     }
 

@@ -272,6 +272,12 @@ fn losses(books: &Accounting, kernel_drops: u64) -> String {
         .map(|(kind, count)| format!("{} {count}", kind.name()))
         .collect();
     match (kernel_drops.max(books.kernel_drops), dropped.is_empty()) {
+        (0, true) if books.datagrams.on_tape > 0 => {
+            format!(
+                "nothing lost, {} datagrams on tape only",
+                books.datagrams.on_tape
+            )
+        }
         (0, true) => "nothing lost".to_owned(),
         (kernel, _) => format!("LOST: kernel {kernel}, {}", dropped.join(", ")),
     }
