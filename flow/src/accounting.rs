@@ -21,6 +21,8 @@ pub enum DropKind {
     TapeExpired,
     /// The frame on tape was damaged.
     TapeDamaged,
+    /// The tape lost its end in a power cut, before it was forced to disk.
+    TapeLost,
     /// Not an export protocol at all, or a version that does not exist.
     NotFlowExport,
     /// sFlow or NetFlow v8: recognised, not decoded.
@@ -45,6 +47,7 @@ impl DropKind {
         Self::TapeFailed,
         Self::TapeExpired,
         Self::TapeDamaged,
+        Self::TapeLost,
         Self::NotFlowExport,
         Self::Unsupported,
         Self::Malformed,
@@ -62,6 +65,7 @@ impl DropKind {
             Self::TapeFailed => "tape_failed",
             Self::TapeExpired => "tape_expired",
             Self::TapeDamaged => "tape_damaged",
+            Self::TapeLost => "tape_lost",
             Self::NotFlowExport => "not_flow_export",
             Self::Unsupported => "unsupported",
             Self::Malformed => "malformed",

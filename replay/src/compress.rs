@@ -1,10 +1,11 @@
 //! Compresses a sealed segment and puts it in the place of the raw one.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Read, Write};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use crate::directory;
+use crate::disk::Disk;
 use crate::error::TapeError;
 use crate::seekable::{self, BLOCK_OCTETS};
 use crate::stats::add;
@@ -26,7 +27,7 @@ pub(crate) fn compress_segment(shared: &Shared, number: u32) -> Result<(), TapeE
         add(&shared.stats.compress_failures, 1);
     }
     // Renamed if all went well: then there is nothing to remove.
-    let removed = directory::remove(&unfinished);
+    let removed = directory::remove(&shared.disk, &unfinished);
     done.and(removed)
 }
 
@@ -34,7 +35,7 @@ fn write_compressed(shared: &Shared, number: u32, unfinished: &Path) -> Result<(
     let dir = shared.dir();
     let raw = directory::raw_path(dir, number);
     let source = File::open(&raw).map_err(TapeError::io("open", &raw))?;
-    let (from, to) = compress_file(&raw, source, unfinished)?;
+    let (from, to) = compress_file(&shared.disk, &raw, source, unfinished)?;
     if to >= from {
         settle(shared, number, None);
         return Ok(());
@@ -46,10 +47,16 @@ fn write_compressed(shared: &Shared, number: u32, unfinished: &Path) -> Result<(
             return Ok(());
         }
         let finished = directory::compressed_path(dir, number);
-        fs::rename(unfinished, &finished).map_err(TapeError::io("rename", unfinished))?;
+        shared
+            .disk
+            .rename(unfinished, &finished)
+            .map_err(TapeError::io("rename", unfinished))?;
     }
-    directory::sync(dir)?;
-    directory::remove(&raw)?;
+    shared
+        .disk
+        .sync_names(dir)
+        .map_err(TapeError::io("force to disk", dir))?;
+    directory::remove(&shared.disk, &raw)?;
     settle(shared, number, Some(to));
     add(&shared.stats.segments_compressed, 1);
     add(&shared.stats.compressed_from_octets, from);
@@ -65,9 +72,13 @@ fn settle(shared: &Shared, number: u32, octets: Option<u64>) {
 }
 
 /// Returns the octets before and after.
-fn compress_file(raw: &Path, mut source: File, target: &Path) -> Result<(u64, u64), TapeError> {
-    let file = File::create(target).map_err(TapeError::io("make", target))?;
-    let mut file = BufWriter::new(file);
+fn compress_file(
+    disk: &Disk,
+    raw: &Path,
+    mut source: File,
+    target: &Path,
+) -> Result<(u64, u64), TapeError> {
+    let file = disk.create(target).map_err(TapeError::io("make", target))?;
     let mut compressor = compressor().map_err(TapeError::io("compress", raw))?;
     let (mut from, mut to, mut blocks) = (0, 0, Vec::new());
     let mut block = Vec::with_capacity(BLOCK_OCTETS);
@@ -83,7 +94,7 @@ fn compress_file(raw: &Path, mut source: File, target: &Path) -> Result<(u64, u6
         }
         let compressed =
             compress_block(&mut compressor, &block).map_err(TapeError::io("compress", raw))?;
-        file.write_all(&compressed)
+        file.write_all_at(&compressed, to)
             .map_err(TapeError::io("write", target))?;
         let (octets, raw_octets) = (compressed.len(), block.len());
         blocks.push((length(octets), length(raw_octets)));
@@ -91,11 +102,10 @@ fn compress_file(raw: &Path, mut source: File, target: &Path) -> Result<(u64, u6
         to += crate::stats::count(octets);
     }
     let table = seekable::encode_table(&blocks);
-    to += crate::stats::count(table.len());
-    file.write_all(&table)
-        .and_then(|()| file.flush())
-        .and_then(|()| file.get_ref().sync_all())
+    file.write_all_at(&table, to)
+        .and_then(|()| file.sync())
         .map_err(TapeError::io("write", target))?;
+    to += crate::stats::count(table.len());
     Ok((from, to))
 }
 

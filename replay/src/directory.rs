@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Read, Seek, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
+use crate::disk::{Disk, DiskFile};
 use crate::error::TapeError;
+use crate::recovery::End;
 
 /// Which files of one segment are there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,19 +65,19 @@ pub(crate) fn list(dir: &Path) -> Result<BTreeMap<u32, SegmentFiles>, TapeError>
 }
 
 /// Removes what a compression that was interrupted left behind.
-pub(crate) fn remove_unfinished(dir: &Path) -> Result<(), TapeError> {
+pub(crate) fn remove_unfinished(disk: &Disk, dir: &Path) -> Result<(), TapeError> {
     for entry in fs::read_dir(dir).map_err(TapeError::io("list", dir))? {
         let path = entry.map_err(TapeError::io("list", dir))?.path();
         if path.extension().is_some_and(|extension| extension == "tmp") {
-            remove(&path)?;
+            remove(disk, &path)?;
         }
     }
     Ok(())
 }
 
 /// Removes a file; one that is not there is no error.
-pub(crate) fn remove(path: &Path) -> Result<(), TapeError> {
-    match fs::remove_file(path).map_err(TapeError::io("remove", path)) {
+pub(crate) fn remove(disk: &Disk, path: &Path) -> Result<(), TapeError> {
+    match disk.remove(path).map_err(TapeError::io("remove", path)) {
         Err(error) if !error.is_not_found() => Err(error),
         _ => Ok(()),
     }
@@ -83,21 +85,14 @@ pub(crate) fn remove(path: &Path) -> Result<(), TapeError> {
 
 /// Removes a segment and gives its space back at once, even while a reader has it open: such a reader finds the
 /// segment cut short and goes on with the next.
-pub(crate) fn remove_segment(dir: &Path, number: u32) -> Result<(), TapeError> {
+pub(crate) fn remove_segment(disk: &Disk, dir: &Path, number: u32) -> Result<(), TapeError> {
     for path in [raw_path(dir, number), compressed_path(dir, number)] {
-        if let Ok(file) = File::options().write(true).open(&path) {
+        if let Ok(file) = disk.open(&path) {
             file.set_len(0).map_err(TapeError::io("empty", &path))?;
         }
-        remove(&path)?;
+        remove(disk, &path)?;
     }
-    remove(&index_path(dir, number))
-}
-
-/// Forces the names of the folder's files to disk.
-pub(crate) fn sync(dir: &Path) -> Result<(), TapeError> {
-    File::open(dir)
-        .and_then(|folder| folder.sync_all())
-        .map_err(TapeError::io("sync", dir))
+    remove(disk, &index_path(dir, number))
 }
 
 /// Octets of its file system that the tape may still use.
@@ -108,49 +103,89 @@ pub(crate) fn free_octets(dir: &Path) -> Result<u64, TapeError> {
 }
 
 /// The right to write a tape; given back when it is dropped, or when the process ends in any way.
+///
+/// The file says who writes, and since which start of the machine. A writer that ends with everything on disk empties it.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: Flock<File>,
+    _held: Flock<File>,
+    file: DiskFile,
 }
 
 impl Lock {
-    /// Takes it.
+    /// Takes it, and tells how whoever had it before has ended.
     ///
     /// # Errors
     ///
     /// [`TapeError::Locked`] names the process that has it.
-    pub(crate) fn take(dir: &Path) -> Result<Self, TapeError> {
+    pub(crate) fn take(disk: &Disk, dir: &Path) -> Result<(Self, End), TapeError> {
         let path = dir.join("LOCK");
-        let file = File::options()
+        let failed = TapeError::io("open", &path);
+        let held = File::options()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(&path)
-            .map_err(TapeError::io("open", &path))?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(mut file) => {
-                let said = format!("process {}\n", std::process::id());
-                // Only for the one who finds it locked: a full disk must not keep the tape shut.
+            .open(&path);
+        let (held, file) = match held.and_then(|held| Ok((held, disk.open(&path)?))) {
+            Ok(opened) => opened,
+            Err(error) => return Err(failed(error)),
+        };
+        match Flock::lock(held, FlockArg::LockExclusiveNonblock) {
+            Ok(mut held) => {
+                let boot = boot();
+                let left = how_it_ended(&said(&mut held), boot.as_deref());
+                let boot = boot.unwrap_or_default();
+                let said = format!("process {}, {START} {boot}\n", std::process::id());
+                // A full disk must not keep the tape shut.
                 let _ = file
                     .set_len(0)
-                    .and_then(|()| file.rewind())
-                    .and_then(|()| file.write_all(said.as_bytes()));
-                Ok(Self { _file: file })
+                    .and_then(|()| file.write_all_at(said.as_bytes(), 0))
+                    .and_then(|()| file.sync());
+                Ok((Self { _held: held, file }, left))
             }
-            Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
-                let mut holder = String::new();
-                let known = file.read_to_string(&mut holder).is_ok() && !holder.is_empty();
+            Err((mut held, nix::errno::Errno::EWOULDBLOCK)) => {
+                let said = said(&mut held);
+                let holder = said.split(',').next().filter(|holder| !holder.is_empty());
                 Err(TapeError::Locked {
                     dir: dir.to_owned(),
-                    holder: if known {
-                        holder.trim().to_owned()
-                    } else {
-                        "another process".to_owned()
-                    },
+                    holder: holder.unwrap_or("another process").to_owned(),
                 })
             }
             Err((_, errno)) => Err(TapeError::io("lock", &path)(errno.into())),
         }
     }
+
+    /// Everything is on disk: the next who opens the tape need not look for what is lost.
+    pub(crate) fn end_cleanly(&self) {
+        // If it does not work, the next start says that something may be lost, and nothing is.
+        let _ = self.file.set_len(0).and_then(|()| self.file.sync());
+    }
+}
+
+/// Stands before what is another one after each start of the machine.
+const START: &str = "start of the machine";
+
+/// What stands in the lock's file.
+fn said(file: &mut File) -> String {
+    let mut said = String::new();
+    match file.read_to_string(&mut said) {
+        Ok(_) => said.trim().to_owned(),
+        Err(_) => String::new(),
+    }
+}
+
+fn how_it_ended(said: &str, boot: Option<&str>) -> End {
+    match boot {
+        _ if said.is_empty() => End::Clean,
+        // Written by a program that did not say it.
+        _ if !said.contains(START) => End::Killed,
+        Some(boot) if said.ends_with(boot) => End::Killed,
+        _ => End::PowerCut,
+    }
+}
+
+/// What is another one after each start of the machine.
+fn boot() -> Option<String> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(boot.trim().to_owned()).filter(|boot| !boot.is_empty())
 }

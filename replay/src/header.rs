@@ -22,6 +22,8 @@ pub(crate) struct Header {
     pub(crate) created_at: Timestamp,
     /// Datagrams in all segments before it, since the tape was made.
     pub(crate) datagrams_before: u64,
+    /// Those of them, the last ones, that the tape had lost when this segment was begun.
+    pub(crate) lost_before: u64,
     /// What each of its frames starts with.
     pub(crate) marker: Marker,
 }
@@ -48,6 +50,8 @@ impl Header {
         octets.put_i64_le(self.created_at.nanos());
         octets.put_u64_le(self.datagrams_before);
         octets.put_slice(&self.marker.octets());
+        octets.put_bytes(0, 4);
+        octets.put_u64_le(self.lost_before);
         octets.put_bytes(0, CHECKED_OCTETS - octets.len());
         octets.put_u32_le(crc32c::crc32c(&octets));
         octets
@@ -76,10 +80,13 @@ impl Header {
         let datagrams_before = fields.get_u64_le();
         let mut marker = [0; 4];
         fields.copy_to_slice(&mut marker);
+        fields.advance(4);
+        let lost_before = fields.get_u64_le();
         Parsed::Header(Self {
             number,
             created_at,
             datagrams_before,
+            lost_before,
             marker: Marker::new(marker),
         })
     }
@@ -94,6 +101,7 @@ mod tests {
             number: 7,
             created_at: Timestamp::from_nanos(0x0102_0304_0506_0708),
             datagrams_before: 258,
+            lost_before: 0x55,
             marker: Marker::new(*b"abcd"),
         }
     }
@@ -105,6 +113,10 @@ mod tests {
         assert_eq!(&octets[..16], b"FLOWTAPE\x01\x00\x40\x00\x07\x00\x00\x00");
         assert_eq!(&octets[16..24], &[8, 7, 6, 5, 4, 3, 2, 1]);
         assert_eq!(&octets[24..36], b"\x02\x01\0\0\0\0\0\0abcd");
+        assert_eq!(
+            &octets[36..60],
+            b"\0\0\0\0\x55\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+        );
         assert_eq!(Header::parse(&octets), Parsed::Header(header()));
     }
 

@@ -1,7 +1,5 @@
 //! Which time is where: one entry for each second of tape, and asking for a time.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 
 use bytes::{Buf, BufMut};
@@ -9,6 +7,7 @@ use flow::{TapePosition, Timestamp};
 
 use crate::cursor::{Cursor, Step};
 use crate::directory::{self, index_path};
+use crate::disk::{Disk, DiskFile};
 use crate::error::TapeError;
 use crate::frame::Frame;
 use crate::header::{HEADER_OCTETS, Header};
@@ -163,7 +162,8 @@ impl Entry {
 /// Writes an index while its segment is written. Failing is no error: an index can be made again from its segment.
 #[derive(Debug)]
 pub(crate) struct IndexWriter {
-    file: Option<File>,
+    file: Option<DiskFile>,
+    octets: u64,
     current: Option<(i64, Entry)>,
     /// Entries that could not be written.
     pub(crate) failures: u64,
@@ -171,12 +171,14 @@ pub(crate) struct IndexWriter {
 
 impl IndexWriter {
     /// Starts the index of a new segment.
-    pub(crate) fn begin(dir: &Path, header: &Header) -> Self {
-        let started = File::create(index_path(dir, header.number))
-            .and_then(|mut file| file.write_all(&header.encode()).map(|()| file));
+    pub(crate) fn begin(disk: &Disk, dir: &Path, header: &Header) -> Self {
+        let started = disk
+            .create(&index_path(dir, header.number))
+            .and_then(|file| file.write_all_at(&header.encode(), 0).map(|()| file));
         Self {
             failures: u64::from(started.is_err()),
             file: started.ok(),
+            octets: u64::from(HEADER_OCTETS),
             current: None,
         }
     }
@@ -197,10 +199,12 @@ impl IndexWriter {
         let Some((_, entry)) = self.current.take() else {
             return;
         };
-        let written = match &mut self.file {
-            Some(file) => file.write_all(&entry.encode()).is_ok(),
+        let octets = entry.encode();
+        let written = match &self.file {
+            Some(file) => file.write_all_at(&octets, self.octets).is_ok(),
             None => false,
         };
+        self.octets += crate::stats::count(octets.len());
         if !written {
             // Later entries would stand behind half a one; the rest of the segment is searched instead.
             self.file = None;
@@ -283,9 +287,13 @@ impl Rebuild {
 }
 
 /// Writes a whole index anew, beside the old one and then in its place.
-pub(crate) fn rewrite(dir: &Path, header: &Header, entries: &[Entry]) -> Result<(), TapeError> {
+pub(crate) fn rewrite(
+    disk: &Disk,
+    dir: &Path,
+    header: &Header,
+    entries: &[Entry],
+) -> Result<(), TapeError> {
     let path = index_path(dir, header.number);
-    let unfinished = path.with_extension("index.tmp");
     let mut octets = header.encode();
     // A gap in the offsets means "search from here"; damage between two entries belongs to the first.
     let mut expected = HEADER_OCTETS;
@@ -299,8 +307,7 @@ pub(crate) fn rewrite(dir: &Path, header: &Header, entries: &[Entry]) -> Result<
         octets.extend(joined.encode());
         expected = end;
     }
-    std::fs::write(&unfinished, &octets)
-        .and_then(|()| std::fs::rename(&unfinished, &path))
+    disk.replace(&path, &octets)
         .map_err(TapeError::io("write", &path))
 }
 

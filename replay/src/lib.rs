@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`disk`] | the file layer: every change on disk, in an order that survives a power cut |
 //! | [`config`] | how large, how old, how often to disk |
 //! | [`writer`] | appends datagrams, rolls segments, makes room on a full disk |
 //! | [`reader`] | follows a tape, live or old, past damage and missing segments |
@@ -19,6 +20,7 @@
 //! [`upkeep::Upkeep`] is the shell around it.
 
 pub mod config;
+pub mod disk;
 pub mod error;
 pub mod index;
 pub mod reader;
@@ -40,10 +42,11 @@ mod seekable;
 mod segment;
 
 pub use config::TapeConfig;
+pub use disk::Disk;
 pub use error::TapeError;
 pub use index::{Stretch, seek_time, stretches_between};
 pub use reader::{ReaderCounts, TapeReader};
-pub use recovery::Recovery;
+pub use recovery::{End, Recovery};
 pub use retention::{Expired, Pins};
 pub use stats::TapeCounts;
 pub use tail::Tail;

@@ -1,12 +1,12 @@
 //! The segment that is being written.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use flow::{TapePosition, Timestamp};
 
 use crate::directory::raw_path;
+use crate::disk::{Disk, DiskFile};
 use crate::error::TapeError;
 use crate::frame::Marker;
 use crate::header::{HEADER_OCTETS, Header};
@@ -27,35 +27,42 @@ pub(crate) struct Live {
     pub(crate) created_at: Timestamp,
     /// Its index.
     pub(crate) index: IndexWriter,
-    file: File,
-    path: PathBuf,
+    /// The file; also for the thread that forces it to disk.
+    pub(crate) file: Arc<DiskFile>,
+    /// Part of a failed write may stand behind the end: it must go before anything is put there.
+    unclean: bool,
+}
+
+/// What a new segment says of itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Begun {
+    /// Its number.
+    pub(crate) number: u32,
+    /// When.
+    pub(crate) at: Timestamp,
+    /// Datagrams before it, since the tape was made.
+    pub(crate) datagrams_before: u64,
+    /// Those right before it that the tape lost.
+    pub(crate) lost_before: u64,
 }
 
 impl Live {
     /// Makes a new segment, with its header and nothing else. The number is one that no segment ever had; a file of that
     /// name can only be left of a try that failed.
-    pub(crate) fn begin(
-        dir: &Path,
-        number: u32,
-        now: Timestamp,
-        datagrams_before: u64,
-    ) -> Result<Self, TapeError> {
+    pub(crate) fn begin(disk: &Disk, dir: &Path, begun: Begun) -> Result<Self, TapeError> {
         let header = Header {
-            number,
-            created_at: now,
-            datagrams_before,
+            number: begun.number,
+            created_at: begun.at,
+            datagrams_before: begun.datagrams_before,
+            lost_before: begun.lost_before,
             marker: Marker::by_chance(),
         };
+        let number = begun.number;
         let path = raw_path(dir, number);
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&path)
-            .map_err(TapeError::io("make", &path))?;
+        let file = disk.create(&path).map_err(TapeError::io("make", &path))?;
         if let Err(error) = file.write_all_at(&header.encode(), 0) {
             // Half a header would be in the way of the next try.
-            let _ = std::fs::remove_file(&path);
+            let _ = disk.remove(&path);
             return Err(TapeError::io("write", &path)(error));
         }
         Ok(Self {
@@ -63,28 +70,47 @@ impl Live {
             marker: header.marker,
             end: HEADER_OCTETS,
             datagrams: 0,
-            created_at: now,
-            index: IndexWriter::begin(dir, &header),
-            file,
-            path,
+            created_at: begun.at,
+            index: IndexWriter::begin(disk, dir, &header),
+            file: Arc::new(file),
+            unclean: false,
         })
     }
 
-    /// Appends whole frames, described by `entry`. On an error nothing of them is left.
+    /// Appends whole frames, described by `entry`. On an error nothing of them is left, or nothing more is written before
+    /// that is so.
     pub(crate) fn write(
         &mut self,
         frames: &[u8],
         entry: &Entry,
         now: Timestamp,
     ) -> Result<(), TapeError> {
-        let at = u64::from(self.end);
-        if let Err(error) = self.file.write_all_at(frames, at) {
-            let _ = self.file.set_len(at);
-            return Err(TapeError::io("write", &self.path)(error));
+        self.clean()?;
+        let written = self.file.write_all_at(frames, u64::from(self.end));
+        if let Err(error) = written {
+            self.unclean = true;
+            // If it does not work now, the next call tries again.
+            let _ = self.clean();
+            return Err(TapeError::io("write", self.file.path())(error));
         }
         self.end = entry.end;
         self.datagrams += entry.datagrams;
         self.index.note(now.seconds(), entry);
+        Ok(())
+    }
+
+    /// Whether nothing stands behind the end: a segment that is sealed is read to the end of its file.
+    pub(crate) fn is_clean(&self) -> bool {
+        !self.unclean
+    }
+
+    /// Cuts what a failed write may have left.
+    pub(crate) fn clean(&mut self) -> Result<(), TapeError> {
+        if self.unclean {
+            let cut = self.file.set_len(u64::from(self.end));
+            cut.map_err(TapeError::io("cut", self.file.path()))?;
+            self.unclean = false;
+        }
         Ok(())
     }
 

@@ -25,6 +25,8 @@ pub struct TapeReader {
     open: Option<Open>,
     expected: Option<u64>,
     skipped_segments: bool,
+    /// What the headers since the last datagram said of lost ones.
+    lost_before: u64,
     counts: ReaderCounts,
 }
 
@@ -37,6 +39,8 @@ pub struct ReaderCounts {
     pub damaged: u64,
     /// Datagrams in segments that were removed before they were read: [`flow::DropKind::TapeExpired`].
     pub missing: u64,
+    /// Datagrams that the tape had lost with its end, as the next segment's header says: [`flow::DropKind::TapeLost`].
+    pub lost: u64,
     /// Times that a whole frame had to be searched for.
     pub resyncs: u64,
     /// Octets passed over.
@@ -72,6 +76,7 @@ impl TapeReader {
             open: None,
             expected: None,
             skipped_segments: false,
+            lost_before: 0,
             counts: ReaderCounts::default(),
         }
     }
@@ -166,13 +171,16 @@ impl TapeReader {
     /// Counts a frame, and what is missing before it.
     fn take(&mut self, at: u32, frame: Frame) -> (TapePosition, Datagram) {
         let before = self.open.as_ref().and_then(|open| open.datagrams_before);
+        let lost_before = std::mem::take(&mut self.lost_before);
         let number = before.map(|before| before + u64::from(frame.ordinal));
         let expected = self.expected;
         if let (Some(number), Some(expected)) = (number, expected) {
-            let lost = number.saturating_sub(expected);
+            let gone = number.saturating_sub(expected);
+            let lost = gone.min(lost_before);
+            self.counts.lost += lost;
             match self.skipped_segments {
-                true => self.counts.missing += lost,
-                false => self.counts.damaged += lost,
+                true => self.counts.missing += gone - lost,
+                false => self.counts.damaged += gone - lost,
             }
         }
         self.skipped_segments = false;
@@ -212,6 +220,9 @@ impl TapeReader {
             // Where nobody knows, go by what was read before, if this is the start of the segment.
             None => self.expected.filter(|_| offset == HEADER_OCTETS),
         };
+        if offset == HEADER_OCTETS {
+            self.lost_before += segment.header.map_or(0, |header| header.lost_before);
+        }
         let bound = self.bound(&segment)?;
         self.position.offset = offset;
         self.open = Some(Open {
@@ -310,6 +321,17 @@ pub fn datagrams_before(dir: &Path, position: TapePosition) -> Result<Option<u64
     Ok(found
         .and(reader.next_number())
         .map(|after_it| after_it.saturating_sub(1)))
+}
+
+/// Datagrams appended to the tape, if there were `datagrams` before `position`: told by reading on from there.
+pub(crate) fn count_from(
+    dir: &Path,
+    position: TapePosition,
+    datagrams: u64,
+) -> Result<u64, TapeError> {
+    let mut reader = TapeReader::open(dir, position, None).expecting(datagrams);
+    while reader.next()?.is_some() {}
+    Ok(reader.next_number().unwrap_or(0).max(datagrams))
 }
 
 fn first_frame(segment: u32) -> TapePosition {

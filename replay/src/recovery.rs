@@ -1,7 +1,7 @@
 //! Opening a tape that was left behind: by a clean end, a killed process or a power cut.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::path::Path;
 
 use flow::{TapePosition, Timestamp};
 use serde::Serialize;
@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::config::TapeConfig;
 use crate::cursor::{Cursor, Step};
 use crate::directory;
+use crate::disk::Disk;
 use crate::error::TapeError;
 use crate::header::HEADER_OCTETS;
 use crate::index::{self, Rebuild};
@@ -22,6 +23,10 @@ pub struct Recovery {
     pub segments: u64,
     /// Datagrams appended since the tape was made.
     pub datagrams_total: u64,
+    /// How the tape was left.
+    pub end: End,
+    /// When the last datagram on tape had come: what came after it, until the power went, is lost.
+    pub last_received_at: Option<Timestamp>,
     /// Octets behind the last whole frame, cut off: a frame in the making when the process ended.
     pub cut_octets: u64,
     /// Damaged places in the last segment.
@@ -32,45 +37,86 @@ pub struct Recovery {
     pub damaged_headers: u64,
 }
 
+/// How a tape was left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// Closed by its writer, with everything on disk; or new.
+    #[default]
+    Clean,
+    /// The writer was killed. What it had appended is there: the machine did not stop.
+    Killed,
+    /// The machine stopped while the tape was written: what was appended after it was last forced to disk is lost.
+    PowerCut,
+}
+
 /// What the writer goes on from.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) segments: BTreeMap<u32, SegmentState>,
     pub(crate) end: TapePosition,
     pub(crate) next_number: u32,
+    /// Lost before the next segment, as said by one that goes because it holds nothing else.
+    pub(crate) lost_before: u64,
 }
 
 /// Mends the tape and takes stock. The caller holds the lock.
-pub(crate) fn recover(config: &TapeConfig) -> Result<(Found, Recovery), TapeError> {
+pub(crate) fn recover(disk: &Disk, config: &TapeConfig) -> Result<(Found, Recovery), TapeError> {
     let dir = &config.dir;
     let mut found = Found::default();
     let mut recovery = Recovery::default();
-    directory::remove_unfinished(dir)?;
+    directory::remove_unfinished(disk, dir)?;
     let listed = directory::list(dir)?;
     let last = listed.keys().next_back().copied();
     found.next_number = last.unwrap_or(0).saturating_add(1);
     for (number, files) in listed {
         if files.raw && files.compressed {
             // The compressed one was forced to disk before it got its name.
-            directory::remove(&directory::raw_path(dir, number))?;
+            directory::remove(disk, &directory::raw_path(dir, number))?;
         }
         let Some(segment) = Segment::open(dir, number)? else {
             continue;
         };
+        if segment.octets()? == 0 && Some(number) != last {
+            // It was being removed: emptied already, and its name came back.
+            directory::remove_segment(disk, dir, number)?;
+            continue;
+        }
         let raw = !files.compressed;
+        if raw && Some(number) != last {
+            // Whoever wrote it may have been killed before he had forced it to disk.
+            sync_segment(disk, dir, number)?;
+        }
         let mut state = first_look(config, &segment, raw, &found)?;
         recovery.damaged_headers += u64::from(segment.header.is_none());
         recovery.datagrams_total = state.datagrams_before;
-        found.end = TapePosition {
-            segment: number,
-            offset: segment.octets()?,
-        };
+        let before = found.end;
+        if segment.octets()? > HEADER_OCTETS {
+            found.end = TapePosition {
+                segment: number,
+                offset: segment.octets()?,
+            };
+        }
         let kept = Some(number) != last
-            || mend_last(config, segment, raw, &mut found, &mut state, &mut recovery)?;
-        if kept {
-            found.segments.insert(number, state);
+            || mend_last(
+                disk,
+                config,
+                segment,
+                raw,
+                &mut found,
+                &mut state,
+                &mut recovery,
+            )?;
+        match kept {
+            true => drop(found.segments.insert(number, state)),
+            false => {
+                found.end = before;
+                found.lost_before = state.lost_before;
+            }
         }
     }
+    disk.sync_names(dir)
+        .map_err(TapeError::io("force to disk", dir))?;
     recovery.segments = crate::stats::count(found.segments.len());
     Ok((found, recovery))
 }
@@ -98,6 +144,7 @@ fn first_look(
     let metadata = std::fs::metadata(&path).map_err(TapeError::io("measure", &path))?;
     Ok(SegmentState {
         datagrams_before,
+        lost_before: segment.header.map_or(0, |header| header.lost_before),
         created_at: segment.header.map_or(Timestamp::EPOCH, |h| h.created_at),
         octets_on_disk: metadata.len(),
         form: match raw && config.compress {
@@ -109,6 +156,7 @@ fn first_look(
 
 /// Reads the last segment whole, to count, to cut its end, and to make its index anew. `false`: it was empty, and went.
 fn mend_last(
+    disk: &Disk,
     config: &TapeConfig,
     segment: Segment,
     raw: bool,
@@ -124,24 +172,27 @@ fn mend_last(
         return Ok(true);
     }
     recovery.datagrams_total += u64::from(scan.datagrams);
+    recovery.last_received_at = scan.last_received_at;
     recovery.damaged_places = scan.damaged_places;
     recovery.damaged_octets = scan.damaged_octets;
     if raw {
-        recovery.cut_octets = u64::from(found.end.offset.saturating_sub(scan.end));
-        found.end.offset = scan.end;
+        recovery.cut_octets = u64::from(octets.saturating_sub(scan.end));
+        if found.end.segment == number {
+            found.end.offset = scan.end;
+        }
         state.octets_on_disk = u64::from(scan.end);
     }
     if scan.datagrams == 0 {
         // Its number stays used: a reader may have seen a datagram there before a power cut.
-        directory::remove_segment(&config.dir, number)?;
+        directory::remove_segment(disk, &config.dir, number)?;
         return Ok(false);
     }
     if raw {
-        cut(config, number, scan.end)?;
+        cut(disk, config, number, scan.end)?;
     }
     if let Some(header) = header {
         // On a full disk the index is left out: the segment is searched instead.
-        let _ = index::rewrite(&config.dir, &header, &scan.entries);
+        let _ = index::rewrite(disk, &config.dir, &header, &scan.entries);
     }
     Ok(true)
 }
@@ -150,6 +201,7 @@ struct Scan {
     end: u32,
     /// By the ordinal of the last frame: those that are damaged are counted too.
     datagrams: u32,
+    last_received_at: Option<Timestamp>,
     damaged_places: u64,
     damaged_octets: u64,
     entries: Vec<index::Entry>,
@@ -160,11 +212,13 @@ fn scan(segment: Segment) -> Result<Scan, TapeError> {
     let mut cursor = Cursor::new(segment, HEADER_OCTETS);
     let mut rebuild = Rebuild::default();
     let (mut datagrams, mut damaged_places, mut damaged_octets) = (0, 0, 0);
+    let mut last_received_at = None;
     loop {
         match cursor.step(end, false)? {
             Step::Frame(at, frame) => {
                 rebuild.add(at, &frame);
                 datagrams = frame.ordinal.saturating_add(1);
+                last_received_at = Some(frame.datagram.received_at);
             }
             Step::Damage(from, to) => {
                 damaged_places += 1;
@@ -176,17 +230,24 @@ fn scan(segment: Segment) -> Result<Scan, TapeError> {
     Ok(Scan {
         end: cursor.offset.min(end),
         datagrams,
+        last_received_at,
         damaged_places,
         damaged_octets,
         entries: rebuild.finish(),
     })
 }
 
-fn cut(config: &TapeConfig, number: u32, end: u32) -> Result<(), TapeError> {
+/// Cuts what is no whole frame, and forces the rest to disk: from here on readers may rely on it.
+fn cut(disk: &Disk, config: &TapeConfig, number: u32, end: u32) -> Result<(), TapeError> {
     let path = directory::raw_path(&config.dir, number);
-    File::options()
-        .write(true)
-        .open(&path)
-        .and_then(|file| file.set_len(u64::from(end)))
+    disk.open(&path)
+        .and_then(|file| file.set_len(u64::from(end)).and_then(|()| file.sync()))
         .map_err(TapeError::io("cut", &path))
+}
+
+fn sync_segment(disk: &Disk, dir: &Path, number: u32) -> Result<(), TapeError> {
+    let path = directory::raw_path(dir, number);
+    disk.open(&path)
+        .and_then(|file| file.sync())
+        .map_err(TapeError::io("force to disk", &path))
 }

@@ -96,6 +96,31 @@ impl Freed {
     }
 }
 
+/// Segments that were removed to make room, without a datagram finding room since.
+///
+/// Somebody else may take what is freed, or it shows late, or a quota counts otherwise: then removing more takes the whole
+/// tape and helps nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Vain {
+    octets: u64,
+    at: Timestamp,
+}
+
+impl Vain {
+    pub(crate) fn add(&mut self, octets: u64, now: Timestamp) {
+        if now >= self.at + FREED_SHOWS_AFTER {
+            self.octets = 0;
+        }
+        self.octets = self.octets.saturating_add(octets);
+        self.at = now;
+    }
+
+    /// Whether twice the room of a segment has been made for nothing, and may still show.
+    pub(crate) fn forbids(&self, now: Timestamp, segment_octets: u32) -> bool {
+        self.octets >= 2 * u64::from(segment_octets) && now < self.at + FREED_SHOWS_AFTER
+    }
+}
+
 impl TapeWriter {
     /// Removes what is too much or too old: the oldest segment first, never the one that is written, never a pinned
     /// one. To be called about once a second. Seals a segment that has been written for an hour, so that a quiet tape
@@ -118,14 +143,15 @@ impl TapeWriter {
             self.pins = pins.clone();
         }
         let aged = |live: &Live| live.created_at < now - LIVE_AGE_MAX;
-        if self.live.as_ref().is_some_and(aged) {
-            self.seal(now)?;
-        }
+        let sealed = match self.live.as_ref().is_some_and(aged) {
+            true => self.seal(now),
+            false => Ok(()),
+        };
         let mut expired = Expired::default();
         while let Some(number) = self.too_much(now)? {
             expired.add(self.remove(number, now)?);
         }
-        Ok(expired)
+        sealed.map(|()| expired)
     }
 
     /// The oldest segment, if the tape is too large, it is too old, or the file system too full.
@@ -171,8 +197,11 @@ impl TapeWriter {
         let (segment, datagrams_behind) = {
             let mut state = self.shared.lock();
             let behind = state.segments.range(number + 1..).next();
-            let behind = behind.map_or(state.datagrams_total, |(_, next)| next.datagrams_before);
+            let behind = behind.map_or(state.datagrams_total, |(_, next)| {
+                next.datagrams_before - next.lost_before.min(next.datagrams_before)
+            });
             state.names_changed = true;
+            state.unsynced.remove(&number);
             match state.segments.remove(&number) {
                 Some(segment) => (segment, behind),
                 None => return Ok(Expired::default()),
@@ -189,7 +218,7 @@ impl TapeWriter {
                 datagrams_behind.saturating_sub(stored).min(datagrams)
             }
         };
-        directory::remove_segment(&self.shared.config.dir, number)?;
+        directory::remove_segment(&self.shared.disk, &self.shared.config.dir, number)?;
         self.freed.add(segment.octets_on_disk, now);
         let expired = Expired {
             segments: 1,

@@ -43,6 +43,8 @@ counters! {
     writes,
     /// Write calls that failed.
     write_failures,
+    /// Datagrams that were lost with the tape's end, in a power cut, as far as others remember that they had been there.
+    lost_datagrams,
     /// Datagrams dropped because the tape could not be written.
     failed_datagrams,
     /// Times that the tape was forced to disk.

@@ -1,7 +1,7 @@
 //! What the writer, its threads and the readers of one tape share: its end, and waiting for it to move.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,9 +11,12 @@ use flow::{TapePosition, Timestamp};
 
 use crate::compress;
 use crate::config::TapeConfig;
-use crate::directory;
+use crate::disk::{Disk, DiskFile};
 use crate::error::TapeError;
 use crate::stats::{TapeCounts, TapeStats, add};
+
+/// Octets that are written again at a time, after forcing them to disk failed.
+const AGAIN_OCTETS: usize = 1 << 20;
 
 /// A handle on an open tape, cheap to clone. Readers that have one wake as soon as something is appended.
 #[derive(Clone, Debug)]
@@ -24,6 +27,7 @@ pub struct Tail {
 /// See [`Tail`].
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) disk: Disk,
     pub(crate) config: TapeConfig,
     pub(crate) stats: TapeStats,
     state: Mutex<State>,
@@ -37,6 +41,10 @@ pub(crate) struct State {
     pub(crate) end: TapePosition,
     /// All before it survives a power cut.
     pub(crate) synced: TapePosition,
+    /// The files from `synced` to the end, open: forcing them to disk takes no file handle that may not be there.
+    pub(crate) unsynced: BTreeMap<u32, Arc<DiskFile>>,
+    /// Forcing to disk failed: the system may hold for written what is not.
+    pub(crate) doubtful: bool,
     /// Datagrams appended since the tape was made.
     pub(crate) datagrams_total: u64,
     /// All segments, the one being written included.
@@ -52,6 +60,8 @@ pub(crate) struct State {
 pub(crate) struct SegmentState {
     /// Datagrams in all segments before it.
     pub(crate) datagrams_before: u64,
+    /// Those right before it that the tape had lost.
+    pub(crate) lost_before: u64,
     /// When it was begun.
     pub(crate) created_at: Timestamp,
     /// Octets of its files.
@@ -72,8 +82,9 @@ pub(crate) enum Form {
 }
 
 impl Shared {
-    pub(crate) fn new(config: TapeConfig) -> Self {
+    pub(crate) fn new(disk: Disk, config: TapeConfig) -> Self {
         Self {
+            disk,
             config,
             stats: TapeStats::default(),
             state: Mutex::default(),
@@ -147,27 +158,11 @@ impl Tail {
     /// [`TapeError::Io`]; it is counted, [`synced`](Self::synced) stays, and the next call tries again.
     pub fn sync(&self) -> Result<TapePosition, TapeError> {
         let shared = &self.shared;
-        let (end, names_changed, segments) = {
-            let mut state = shared.lock();
-            if state.synced == state.end && !state.names_changed {
-                return Ok(state.synced);
-            }
-            let numbers = state.synced.segment..=state.end.segment;
-            let segments: Vec<u32> = state.segments.range(numbers).map(|(n, _)| *n).collect();
-            (
-                state.end,
-                std::mem::take(&mut state.names_changed),
-                segments,
-            )
+        let Some(due) = shared.lock().take_due() else {
+            return Ok(self.synced());
         };
         let watch = Stopwatch::start();
-        let forced = segments
-            .iter()
-            .try_for_each(|number| sync_segment(shared.dir(), *number))
-            .and_then(|()| match names_changed {
-                true => directory::sync(shared.dir()),
-                false => Ok(()),
-            });
+        let forced = due.force(shared);
         let took = u64::try_from(watch.elapsed().as_micros()).unwrap_or(u64::MAX);
         add(&shared.stats.fsyncs, 1);
         let slowest = &shared.stats.fsync_slowest_us;
@@ -175,11 +170,16 @@ impl Tail {
         let mut state = shared.lock();
         match forced {
             Ok(()) => {
-                state.synced = state.synced.max(end);
+                state.doubtful = false;
+                state.synced = state.synced.max(due.end);
+                state
+                    .unsynced
+                    .retain(|number, _| *number >= due.end.segment);
                 Ok(state.synced)
             }
             Err(error) => {
-                state.names_changed |= names_changed;
+                state.doubtful = true;
+                state.names_changed |= due.names_changed;
                 add(&shared.stats.fsync_failures, 1);
                 Err(error)
             }
@@ -217,14 +217,71 @@ impl State {
     }
 }
 
-/// Forces one segment to disk. One that was compressed or removed meanwhile needs it no more.
-fn sync_segment(dir: &Path, number: u32) -> Result<(), TapeError> {
-    let path = directory::raw_path(dir, number);
-    let forced = File::open(&path)
-        .and_then(|file| file.sync_data())
-        .map_err(TapeError::io("force to disk", &path));
-    match forced {
-        Err(error) if !error.is_not_found() => Err(error),
-        _ => Ok(()),
+/// What is to be forced to disk.
+struct Due {
+    synced: TapePosition,
+    end: TapePosition,
+    files: Vec<(u32, Arc<DiskFile>)>,
+    names_changed: bool,
+    doubtful: bool,
+}
+
+impl State {
+    /// `None` if everything is on disk.
+    fn take_due(&mut self) -> Option<Due> {
+        if self.synced == self.end && !self.names_changed {
+            return None;
+        }
+        let files = self.unsynced.range(..=self.end.segment);
+        Some(Due {
+            synced: self.synced,
+            end: self.end,
+            files: files
+                .map(|(number, file)| (*number, Arc::clone(file)))
+                .collect(),
+            names_changed: std::mem::take(&mut self.names_changed),
+            doubtful: self.doubtful,
+        })
+    }
+}
+
+impl Due {
+    fn force(&self, shared: &Shared) -> Result<(), TapeError> {
+        for (number, file) in &self.files {
+            let again = match self.doubtful {
+                true => self.write_again(*number, file),
+                false => Ok(()),
+            };
+            again
+                .and_then(|()| file.sync())
+                .map_err(TapeError::io("force to disk", file.path()))?;
+        }
+        if self.names_changed {
+            let forced = shared.disk.sync_names(shared.dir());
+            forced.map_err(TapeError::io("force to disk", shared.dir()))?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is not known to be on disk once more, as it is read back. After a failure Linux holds it for written,
+    /// and another try would succeed without writing anything.
+    fn write_again(&self, number: u32, file: &DiskFile) -> io::Result<()> {
+        let mut at = match self.synced.segment == number {
+            true => u64::from(self.synced.offset),
+            false => 0,
+        };
+        let end = match self.end.segment == number {
+            true => u64::from(self.end.offset),
+            false => file.octets()?,
+        };
+        let mut buffer = vec![0; AGAIN_OCTETS];
+        while at < end {
+            let left = usize::try_from(end - at).unwrap_or(usize::MAX);
+            let some = buffer.len().min(left);
+            file.read_exact_at(&mut buffer[..some], at)?;
+            file.write_all_at(&buffer[..some], at)?;
+            at += crate::stats::count(some);
+        }
+        Ok(())
     }
 }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use flow::{Datagram, DropKind, TapePosition, Timestamp};
 
-use crate::config::TapeConfig;
+use crate::config::{SEGMENT_OCTETS_MAX, TapeConfig};
 use crate::directory::Lock;
+use crate::disk::Disk;
 use crate::error::TapeError;
 use crate::frame::{self, FRAME_HEADER, FRAME_MAX};
 use crate::index::Entry;
-use crate::live::Live;
+use crate::live::{Begun, Live};
+use crate::reader;
 use crate::recovery::{self, Recovery};
-use crate::retention::{Freed, Pins};
+use crate::retention::{Freed, Pins, Vain};
 use crate::stats::{add, count};
 use crate::tail::{Form, SegmentState, Shared, Tail};
 use crate::upkeep::error_text;
@@ -32,12 +34,26 @@ pub struct TapeWriter {
     /// `None` after a failure: the next call begins a new one.
     pub(crate) live: Option<Live>,
     next_number: u32,
+    /// What the tape was like when it was opened.
+    found: OnOpening,
+    /// Lost right before the next segment.
+    lost_before: u64,
     buffer: Vec<u8>,
     unchecked_octets: u64,
     crowded: bool,
     pub(crate) freed: Freed,
+    vain: Vain,
     failing: bool,
-    _lock: Lock,
+    lock: Lock,
+}
+
+/// See [`TapeWriter::begin_after`].
+#[derive(Debug)]
+struct OnOpening {
+    /// Behind its last datagram.
+    end: TapePosition,
+    /// The count of its datagrams is that of its headers, and none is missing.
+    counted: bool,
 }
 
 /// What became of some datagrams.
@@ -71,14 +87,29 @@ impl TapeWriter {
     /// [`TapeError::Locked`] while another process writes it, [`TapeError::NewerFormat`], [`TapeError::Config`],
     /// [`TapeError::Io`]: the caller shows it and does not start. A full disk is no error.
     pub fn open(config: TapeConfig, now: Timestamp) -> Result<(Self, Recovery), TapeError> {
+        Self::open_on(Disk::default(), config, now)
+    }
+
+    /// [`open`](Self::open) on a disk that a test may watch.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_on(
+        disk: Disk,
+        config: TapeConfig,
+        now: Timestamp,
+    ) -> Result<(Self, Recovery), TapeError> {
         config.check()?;
         std::fs::create_dir_all(&config.dir).map_err(TapeError::io("make", &config.dir))?;
-        let lock = Lock::take(&config.dir)?;
-        let (found, recovery) = recovery::recover(&config)?;
-        let shared = Arc::new(Shared::new(config));
+        let (lock, left) = Lock::take(&disk, &config.dir)?;
+        let (found, mut recovery) = recovery::recover(&disk, &config)?;
+        recovery.end = left;
+        let shared = Arc::new(Shared::new(disk, config));
         {
             let mut state = shared.lock();
             state.end = found.end;
+            state.synced = found.end;
             state.datagrams_total = recovery.datagrams_total;
             state.segments = found.segments;
         }
@@ -88,12 +119,18 @@ impl TapeWriter {
             pins: Pins::default(),
             live: None,
             next_number: found.next_number,
+            found: OnOpening {
+                end: found.end,
+                counted: recovery.damaged_headers == 0,
+            },
+            lost_before: found.lost_before,
             buffer: Vec::with_capacity(WRITE_OCTETS + FRAME_MAX),
             unchecked_octets: 0,
             crowded: true,
             freed: Freed::default(),
+            vain: Vain::default(),
             failing: false,
-            _lock: lock,
+            lock,
         };
         match writer.begin(now) {
             Err(error) if !error.is_full() => Err(error),
@@ -103,8 +140,9 @@ impl TapeWriter {
 
     /// Appends datagrams in their order. Readers can read them when this returns.
     ///
-    /// Never fails as a whole: when the disk is full the oldest unpinned segments make room, and when there are none
-    /// left, or the disk does not work, datagrams are dropped and counted. Each call tries anew.
+    /// Never fails as a whole: when the disk is full the oldest unpinned segments make room, those that are stored before
+    /// those that are not; when there are none left, or removing them does not help, or the disk does not work, these
+    /// datagrams are dropped and counted. Each call tries anew.
     pub fn append(&mut self, datagrams: &[Datagram], now: Timestamp) -> Appended {
         let mut done = Appended::default();
         let mut rest = datagrams;
@@ -112,6 +150,7 @@ impl TapeWriter {
             match self.write_some(rest, now, &mut done) {
                 Ok(taken) => {
                     rest = rest.get(taken..).unwrap_or_default();
+                    self.vain = Vain::default();
                     self.recovered();
                 }
                 Err(error) if error.is_full() && self.made_room(now, &mut done) => {}
@@ -157,19 +196,44 @@ impl TapeWriter {
         }
     }
 
-    /// Makes sure that everything appended from now on has a position behind `position`, for a tape that lost its end,
-    /// or all of it, while what was read from it is remembered elsewhere.
+    /// For a tape that lost its end, or all of it, while what was read from it is remembered elsewhere: everything
+    /// appended from now on has a position behind `position`, and a number behind the `datagrams` that had been appended
+    /// up to there. Returns how many of those the tape does not have any more; it says so in the next segment's header,
+    /// and readers that come by count them: [`crate::ReaderCounts::lost`].
     ///
     /// # Errors
     ///
-    /// As [`seal`](Self::seal).
-    pub fn begin_after(&mut self, position: TapePosition, now: Timestamp) -> Result<(), TapeError> {
+    /// As [`seal`](Self::seal), but for a full disk.
+    pub fn begin_after(
+        &mut self,
+        position: TapePosition,
+        datagrams: u64,
+        now: Timestamp,
+    ) -> Result<u64, TapeError> {
+        let known = match self.found.counted {
+            true => datagrams,
+            false => reader::count_from(&self.shared.config.dir, position, datagrams)?,
+        };
+        let uncounted = known.saturating_sub(self.datagrams_total());
         let next = position.segment.saturating_add(1);
-        if self.next_number > next {
-            return Ok(());
+        if self.next_number > next && uncounted == 0 {
+            return Ok(0);
         }
-        self.next_number = next;
-        self.begin(now)
+        let lost = match self.found.end < position {
+            true => uncounted,
+            // All of them are there, and a header that could not be read had their number.
+            false => 0,
+        };
+        self.next_number = self.next_number.max(next);
+        self.lost_before += lost;
+        add(&self.shared.stats.lost_datagrams, lost);
+        // What is appended may not go where the old count or the old number stands.
+        self.seal_live();
+        self.shared.lock().datagrams_total += uncounted;
+        match self.begin(now) {
+            Err(error) if !error.is_full() => Err(error),
+            _ => Ok(lost),
+        }
     }
 
     /// Writes as many datagrams as one call and this segment hold; returns how many.
@@ -183,14 +247,24 @@ impl TapeWriter {
         let first = datagrams.first().map_or(0, |first| first.payload.len());
         let first = (FRAME_HEADER + first).min(FRAME_MAX);
         let segment_octets = self.shared.config.segment_octets;
-        let full = |live: &Live| live.end.saturating_add(length(first)) > segment_octets;
-        if self.live.as_ref().is_none_or(full) {
-            self.begin(now)?;
+        let full = |live: &Live, most| live.end.saturating_add(length(first)) > most;
+        let mut most = segment_octets;
+        if self.live.as_ref().is_none_or(|live| full(live, most)) {
+            match self.begin(now) {
+                // No file can be opened, for example: this segment gets longer than it should, and nothing is lost.
+                Err(error) if !error.is_full() => {
+                    most = SEGMENT_OCTETS_MAX;
+                    if self.live.as_ref().is_none_or(|live| full(live, most)) {
+                        return Err(error);
+                    }
+                }
+                begun => begun?,
+            }
         }
         let Some(live) = &mut self.live else {
             return Ok(0);
         };
-        let room = usize::try_from(segment_octets.saturating_sub(live.end)).unwrap_or(0);
+        let room = usize::try_from(most.saturating_sub(live.end)).unwrap_or(0);
         let mut entry = Entry::starting(live.end, live.datagrams);
         self.buffer.clear();
         let (mut taken, mut too_large) = (0, 0);
@@ -237,25 +311,36 @@ impl TapeWriter {
         add(&self.shared.stats.writes, 1);
     }
 
-    /// Seals what is being written and begins segment `next_number`.
+    /// Seals what is being written and begins segment `next_number`. On an error the old one goes on.
     fn begin(&mut self, now: Timestamp) -> Result<(), TapeError> {
-        self.seal_live();
+        if let Some(live) = &mut self.live {
+            live.clean()?;
+        }
         let shared = &self.shared;
-        let number = self.next_number;
-        let datagrams_before = shared.lock().datagrams_total;
-        let live = Live::begin(&shared.config.dir, number, now, datagrams_before)?;
-        self.next_number = number.saturating_add(1);
+        let begun = Begun {
+            number: self.next_number,
+            at: now,
+            datagrams_before: shared.lock().datagrams_total,
+            lost_before: self.lost_before,
+        };
+        let live = Live::begin(&shared.disk, &shared.config.dir, begun)?;
+        self.seal_live();
+        self.next_number = begun.number.saturating_add(1);
+        self.lost_before = 0;
+        let shared = &self.shared;
         {
             let mut state = shared.lock();
             state.end = live.position();
             state.names_changed = true;
+            state.unsynced.insert(begun.number, Arc::clone(&live.file));
             let segment = SegmentState {
-                datagrams_before,
+                datagrams_before: begun.datagrams_before,
+                lost_before: begun.lost_before,
                 created_at: now,
                 octets_on_disk: u64::from(live.end),
                 form: Form::Live,
             };
-            state.segments.insert(number, segment);
+            state.segments.insert(begun.number, segment);
         }
         shared.notify();
         add(&shared.stats.segments_begun, 1);
@@ -294,9 +379,13 @@ impl TapeWriter {
     }
 
     fn made_room(&mut self, now: Timestamp, done: &mut Appended) -> bool {
+        if self.vain.forbids(now, self.shared.config.segment_octets) {
+            return false;
+        }
         match self.make_room(now) {
             Ok(Some(expired)) => {
                 done.expired += expired.not_stored;
+                self.vain.add(expired.octets, now);
                 true
             }
             Ok(None) | Err(_) => false,
@@ -314,7 +403,8 @@ impl TapeWriter {
             );
         }
         // What fails for another reason than a full disk may be this file alone.
-        if !error.is_full() && self.live.as_ref().is_some_and(|live| live.datagrams > 0) {
+        let give_up = |live: &Live| live.datagrams > 0 && live.is_clean();
+        if !error.is_full() && self.live.as_ref().is_some_and(give_up) {
             self.seal_live();
         }
     }
@@ -332,6 +422,9 @@ impl Drop for TapeWriter {
         self.seal_live();
         self.shared.lock().closed = true;
         self.shared.notify();
+        if self.tail().sync().is_ok() {
+            self.lock.end_cleanly();
+        }
     }
 }
 

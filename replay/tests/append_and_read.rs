@@ -104,22 +104,24 @@ fn a_tape_that_was_lost_begins_behind_what_is_remembered_of_it() {
         segment: 41,
         offset: 7,
     };
-    writer.begin_after(remembered, second(0)).unwrap();
+    let lost = writer.begin_after(remembered, 1000, second(0)).unwrap();
+    assert_eq!(lost, 1000);
     assert!(writer.end() > remembered);
     append(&mut writer, &[datagram(0, 10)]);
     let end = writer.end();
-    writer
-        .begin_after(
-            TapePosition {
-                segment: 3,
-                offset: 0,
-            },
-            second(0),
-        )
-        .unwrap();
+    let behind = TapePosition {
+        segment: 3,
+        offset: 0,
+    };
+    assert_eq!(writer.begin_after(behind, 900, second(0)).unwrap(), 0);
     assert_eq!(writer.end(), end);
-    let mut reader = TapeReader::open(dir.path(), TapePosition::START, Some(writer.tail()));
+    // Whoever had read 700 of them counts 300 as lost, and none as expired or damaged.
+    let mut reader =
+        TapeReader::open(dir.path(), TapePosition::START, Some(writer.tail())).expecting(700);
     assert_eq!(read_all(&mut reader).len(), 1);
+    let counts = reader.counts();
+    assert_eq!((counts.lost, counts.missing, counts.damaged), (300, 0, 0));
+    assert_eq!(reader.next_number(), Some(1001));
 }
 
 #[test]

@@ -33,6 +33,9 @@ pub(crate) struct Checkpoint {
     pub(crate) position: TapePosition,
     /// The end of the batch that was being inserted: decode again to exactly here, and insert under the same token.
     pub(crate) intent: Option<TapePosition>,
+    /// Datagrams appended before that end.
+    #[serde(default)]
+    pub(crate) intent_datagrams: u64,
     /// Number of the state file of `position`.
     state: Option<u64>,
     /// The decoder's books at `position`.
@@ -57,6 +60,9 @@ pub(crate) struct Passed {
     pub(crate) expired: u64,
     /// Those whose frame was damaged.
     pub(crate) damaged: u64,
+    /// Those that the tape lost with its end, in a power cut.
+    #[serde(default)]
+    pub(crate) lost: u64,
     /// Marks that an import has ended, which are none.
     pub(crate) marks: u64,
 }

@@ -12,12 +12,11 @@ use super::checkpoint::Passed;
 use super::pipeline::{Pipeline, Staged};
 use super::shared::{Published, Shared};
 
-/// Datagrams and octets that are read from tape at a time.
+/// Datagrams and octets that are read from tape at a time: few, as a batch is cut between two readings only, and records
+/// of an octet each take a hundred times as much room in it.
 const READ_DATAGRAMS_MAX: usize = 4096;
-const READ_OCTETS_MAX: usize = 4 << 20;
-/// A batch is cut when it has this many rows …
-const BATCH_ROWS_MAX: usize = 100_000;
-/// … or this old: arriving flows are visible within a second of it.
+const READ_OCTETS_MAX: usize = 256 << 10;
+/// A batch is cut when it is full, or this old: arriving flows are visible within a second of it.
 const BATCH_AGE_MAX: Duration = Duration::from_millis(300);
 /// How long the thread waits for the tape to grow before it looks whether it should stop.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -63,8 +62,7 @@ impl Decoding {
             }
             // An interrupted batch ends where it ended, however old or large it is.
             if self.intent.is_none() && self.pipeline.has_moved() {
-                due |= self.pipeline.rows() >= BATCH_ROWS_MAX
-                    || batch_since.elapsed() >= BATCH_AGE_MAX;
+                due |= self.pipeline.is_full() || batch_since.elapsed() >= BATCH_AGE_MAX;
             }
             if due && self.cut(false).is_err() {
                 return;
@@ -126,6 +124,7 @@ impl Decoding {
             datagrams: read - given_back as u64,
             expired: self.passed.expired + counts.missing,
             damaged: self.passed.damaged + counts.damaged,
+            lost: self.passed.lost + counts.lost,
             // The pipeline counts these.
             marks: 0,
         }

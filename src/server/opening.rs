@@ -5,7 +5,7 @@ use collector::decode::{Decoder, DecoderState};
 use collector::normalise::Normaliser;
 use flow::site::Rules;
 use flow::{TapePosition, clock};
-use replay::{TapeConfig, TapeReader, TapeWriter, Upkeep};
+use replay::{End, Recovery, TapeConfig, TapeReader, TapeWriter, Upkeep};
 use store::catalog::Catalog;
 
 use super::checkpoint::{Checkpoint, CheckpointFolder, PipelineState};
@@ -52,11 +52,13 @@ impl Opened {
         let (mut folder, (checkpoint, state)) = (folder, found.unwrap_or_default());
         // From here on there is one, and a tape without one has lost it.
         folder.write(checkpoint.clone(), None)?;
-        // A tape that lost its end gives no position away twice.
-        tape.begin_after(
-            checkpoint.intent.unwrap_or(checkpoint.position),
-            clock::now(),
-        )?;
+        // A tape that lost its end gives no position and no number away twice.
+        let (passed, now) = (checkpoint.passed.datagrams, clock::now());
+        let mut lost = tape.begin_after(checkpoint.position, passed, now)?;
+        if let Some(intent) = checkpoint.intent {
+            lost += tape.begin_after(intent, checkpoint.intent_datagrams, now)?;
+        }
+        say_what_is_lost(&recovery, lost, &config.tape);
         let rules = rules(catalog.rules().await?);
         let pipeline = pipeline(config, &checkpoint, state, tape.end(), &rules)?;
         let reader = TapeReader::open(&config.path("tape"), checkpoint.position, Some(tape.tail()))
@@ -72,6 +74,23 @@ impl Opened {
             pipeline,
             reader,
         })
+    }
+}
+
+/// A power cut takes what was appended after the tape was last forced to disk.
+fn say_what_is_lost(recovery: &Recovery, known_lost: u64, tape: &TapeConfig) {
+    if recovery.end == End::PowerCut {
+        tracing::warn!(
+            tape.last_datagram = ?recovery.last_received_at,
+            tape.fsync_interval_ms = tape.fsync_interval_ms,
+            "the machine stopped while the tape was written: what had arrived within that interval before it is lost"
+        );
+    }
+    if known_lost > 0 {
+        tracing::warn!(
+            datagrams = known_lost,
+            "the tape lost its end: datagrams that had been read from it are counted as tape_lost"
+        );
     }
 }
 

@@ -32,6 +32,12 @@ pub(crate) struct Staged {
     pub(crate) feeds: BTreeMap<Feed, FeedProgress>,
 }
 
+/// A batch is cut when it has this many rows …
+const BATCH_ROWS_MAX: usize = 100_000;
+/// … or, of rows with long texts, octets. What one reading of the tape gives may come on top, and 32 MiB that waited for
+/// a template.
+const BATCH_OCTETS_MAX: usize = 48 << 20;
+
 /// What is known goes with every batch as long as taking it down takes less than this.
 const STATE_IS_CHEAP: Duration = Duration::from_millis(5);
 
@@ -107,9 +113,9 @@ impl Pipeline {
         };
     }
 
-    /// Flow records that wait to be cut.
-    pub(crate) fn rows(&self) -> usize {
-        self.batch.rows()
+    /// Whether the batch should be cut, however young it is.
+    pub(crate) fn is_full(&self) -> bool {
+        self.batch.rows() >= BATCH_ROWS_MAX || self.batch.octets() >= BATCH_OCTETS_MAX
     }
 
     /// Whether anything was read since the last cut.

@@ -30,9 +30,9 @@ use crate::config::Config;
 /// How long before the stretch decoding starts, to see the templates that were in force; exporters repeat them at
 /// least this often.
 const PRE_ROLL: Duration = Duration::from_secs(30 * 60);
-/// Datagrams and octets that are read from tape at a time.
+/// Datagrams and octets that are read from tape at a time, and become one insert: a record may be of an octet.
 const READ_DATAGRAMS_MAX: usize = 4096;
-const READ_OCTETS_MAX: usize = 4 << 20;
+const READ_OCTETS_MAX: usize = 1 << 20;
 /// Pause before a step that the store could not do now is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -248,11 +248,7 @@ impl Reclassifier {
         let decoder = match known {
             Some(state) => {
                 normaliser.restore(&state.normaliser);
-                let known = state
-                    .decoder
-                    .elsewhere()
-                    .doubted()
-                    .with_nothing_waiting();
+                let known = state.decoder.elsewhere().doubted().with_nothing_waiting();
                 Decoder::restore(self.config.decode.clone(), fields, known, [])
             }
             None => Decoder::new(self.config.decode.clone(), fields),

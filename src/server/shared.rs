@@ -85,8 +85,8 @@ impl Shared {
     pub(crate) fn accounting(&self) -> Accounting {
         let checkpoint = lock(&self.acknowledged).clone();
         let intake = self.intake();
-        // A tape that lost its end in a power cut counts less than was read from it.
-        let total = self.tape.datagrams_total().max(checkpoint.passed.datagrams);
+        // A tape that lost its end in a power cut was told at its opening how many there had been.
+        let total = self.tape.datagrams_total();
         let (books, refused) = (checkpoint.books, checkpoint.refused);
         let not_kept = checkpoint.not_kept;
         let mut datagrams = Ledger {
@@ -105,6 +105,7 @@ impl Shared {
         datagrams.drop(DropKind::TapeFailed, intake.tape_failed);
         datagrams.drop(DropKind::TapeExpired, checkpoint.passed.expired);
         datagrams.drop(DropKind::TapeDamaged, checkpoint.passed.damaged);
+        datagrams.drop(DropKind::TapeLost, checkpoint.passed.lost);
         datagrams.drop(DropKind::Refused, refused.datagrams);
         datagrams.drop(DropKind::NotKept, not_kept.datagrams);
         let mut records = Ledger {

@@ -59,6 +59,7 @@ impl Storing {
                 Some(_) if staged.batch.is_empty() => {}
                 Some(writer) => {
                     self.checkpoint.intent = Some(staged.to);
+                    self.checkpoint.intent_datagrams = staged.passed.datagrams;
                     if !self.save_until_done(&mut state).await
                         || !self.insert(&writer, &staged).await
                     {

@@ -11,3 +11,18 @@ CREATE TABLE IF NOT EXISTS {database}.schema_versions{on_cluster}
 ENGINE = {replicated}MergeTree
 -- A handful of rows, read whole.
 ORDER BY version;
+
+-- Who writes under which name: one row for each process that does, renewed every few seconds; see `presence.rs`.
+CREATE TABLE IF NOT EXISTS {database}.collectors{on_cluster}
+(
+    collector String,
+    life String,
+    place String,
+    host String,
+    begun_at DateTime64(9, 'UTC'),
+    seen_at DateTime64(9, 'UTC') DEFAULT now64(9, 'UTC')
+)
+ENGINE = {replicated}ReplacingMergeTree(seen_at)
+-- Asked for by name.
+ORDER BY (collector, life)
+TTL toDateTime(seen_at) + toIntervalDay(30);

@@ -24,6 +24,9 @@ pub struct Config {
     pub database: String,
     /// Name of the cluster (`remote_servers` of ClickHouse): makes replicated and distributed tables on it.
     pub cluster: Option<String>,
+    /// This collector's name among all that write to one store, in every row; letters, digits, '.', '_' and '-'. By
+    /// default a random one that was made with the data directory. Rows keep the name that they were stored under.
+    pub collector: Option<String>,
     /// How long one insert may take, seconds.
     pub insert_timeout_s: u64,
     /// How long rows are kept.
@@ -81,6 +84,7 @@ impl Default for Config {
             password_file: None,
             database: "flowreel".to_owned(),
             cluster: None,
+            collector: None,
             insert_timeout_s: 120,
             retention: Retention::default(),
             limits: Limits::default(),
@@ -122,6 +126,13 @@ impl Config {
         }
         if self.cluster.as_deref().is_some_and(|name| !is_name(name)) {
             return wrong("cluster must be a word of letters, digits and '_'");
+        }
+        if self
+            .collector
+            .as_deref()
+            .is_some_and(|name| !is_collector(name))
+        {
+            return wrong("collector must be 1 to 64 letters, digits, '.', '_' and '-'");
         }
         match (self.engine, &self.url) {
             (Engine::Clickhouse, None) => return wrong("engine = \"clickhouse\" needs a url"),
@@ -166,6 +177,12 @@ fn is_name(text: &str) -> bool {
             .all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
+/// Part of tokens and rows, shown to people.
+fn is_collector(text: &str) -> bool {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+    (1..=64).contains(&text.len()) && text.chars().all(allowed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +205,8 @@ mod tests {
             check(&|c| (c.engine, c.cluster) = (Engine::None, Some("two".into())))
                 .contains("without a store")
         );
+        assert!(check(&|c| c.collector = Some("a:1".into())).contains("collector"));
+        assert!(check(&|c| c.collector = Some(String::new())).contains("collector"));
         assert!(check(&|c| c.retention.flows_days = 0).contains("one day"));
     }
 

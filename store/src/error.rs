@@ -61,6 +61,18 @@ pub enum StoreError {
         /// Last version that this program knows.
         known: u32,
     },
+    /// Another process writes under this collector's name: most likely a data directory was copied. Nothing may be
+    /// written; try again later, as the other one may just have ended.
+    #[error(
+        "another process, on {host}, writes as collector {collector}, so this one only puts on tape what arrives: \
+         if its data directory was copied, stop one of the two, or give it a name of its own ([store] collector)"
+    )]
+    NameTaken {
+        /// The name.
+        collector: String,
+        /// The other one's machine.
+        host: String,
+    },
     /// The question can't be answered as it is put: tell the asker.
     #[error("{0}")]
     Question(String),

@@ -6,6 +6,7 @@
 //! | [`writer`] | [`Writer`]: batches in, exactly once |
 //! | [`question`] | what can be asked, and what comes back |
 //! | [`rebuild`] | a stretch of the past made anew |
+//! | [`presence`] | who writes under which collector's name |
 //! | [`config`], [`error`], [`stats`] | as everywhere |
 //! | `connection` | Unix socket or URL |
 //! | `schema` | the SQL files of `schema/` |
@@ -21,6 +22,7 @@
 pub mod catalog;
 pub mod config;
 pub mod error;
+pub mod presence;
 pub mod question;
 pub mod rebuild;
 pub mod stats;

@@ -2,6 +2,16 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod chance;
+pub(crate) mod fleet;
+pub(crate) mod http;
+pub(crate) mod injury;
+pub(crate) mod lab;
+pub(crate) mod ledger;
+pub(crate) mod place;
+pub(crate) mod sql;
+
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -30,6 +40,51 @@ pub(crate) struct Server {
     pub(crate) running: Running,
 }
 
+/// How a server is started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Launch {
+    /// The data directory as the server sees it.
+    pub(crate) data_dir: PathBuf,
+    /// The same as the test sees it, if that is another path.
+    pub(crate) seen_as: Option<PathBuf>,
+    /// Further arguments.
+    pub(crate) more: Vec<String>,
+    /// What the command line is put behind, as `nsenter`.
+    pub(crate) entrance: Vec<OsString>,
+    pub(crate) environment: Vec<(String, OsString)>,
+}
+
+impl Launch {
+    /// On free ports of 127.0.0.1.
+    pub(crate) fn of(data_dir: &Path) -> Self {
+        Self {
+            data_dir: data_dir.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The command, not yet started.
+    pub(crate) fn command(&self, listen: &str) -> Command {
+        let mut words = self.entrance.iter();
+        let mut command = match words.next() {
+            Some(program) => {
+                let mut command = Command::new(program);
+                command.args(words).arg("--").arg(binary());
+                command
+            }
+            None => Command::new(binary()),
+        };
+        command
+            .args(["serve", "--listen", listen, "--http", "127.0.0.1:0"])
+            .arg("--data-dir")
+            .arg(&self.data_dir)
+            .args(&self.more)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+}
+
 impl Server {
     /// Starts `flowreel serve` on free ports of 127.0.0.1.
     pub(crate) fn start(data_dir: &Path, more: &[&str]) -> Self {
@@ -38,22 +93,19 @@ impl Server {
 
     /// Starts `flowreel serve`, listening on this address.
     pub(crate) fn start_on(data_dir: &Path, listen: &str, more: &[&str]) -> Self {
+        let mut launch = Launch::of(data_dir);
+        launch.more = more.iter().map(|&word| word.to_owned()).collect();
+        let this = Self::receiving(&launch, listen);
+        this.wait_until_ready();
+        this
+    }
+
+    /// Starts it, and waits until it receives; the store may not answer yet.
+    pub(crate) fn receiving(launch: &Launch, listen: &str) -> Self {
+        let data_dir = launch.seen_as.as_ref().unwrap_or(&launch.data_dir);
         let running = data_dir.join("running.json");
         let _ = std::fs::remove_file(&running);
-        let mut child = Command::new(binary())
-            .args([
-                "serve",
-                "--listen",
-                listen,
-                "--http",
-                "127.0.0.1:0",
-                "--data-dir",
-            ])
-            .arg(data_dir)
-            .args(more)
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = launch.command(listen).spawn().unwrap();
         let running = eventually("the server is ready to receive", || {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("the server ended at start: {status}");
@@ -61,15 +113,57 @@ impl Server {
             // Half of it may be written by now.
             serde_json::from_slice(&std::fs::read(&running).ok()?).ok()
         });
-        let this = Self {
+        Self {
             child,
             data_dir: data_dir.to_owned(),
             running,
-        };
+        }
+    }
+
+    /// Waits until sockets, tape and store work.
+    pub(crate) fn wait_until_ready(&self) {
         eventually("the server is ready", || {
-            this.try_get::<serde_json::Value>("/readyz").ok()
+            self.try_get::<serde_json::Value>("/readyz").ok()
         });
-        this
+    }
+
+    /// The data directory as the test sees it.
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    /// The embedded engine's socket.
+    pub(crate) fn engine_socket(&self) -> PathBuf {
+        self.data_dir.join("engine.sock")
+    }
+
+    /// The engine's process: a child of the server, whichever thread started it.
+    pub(crate) fn engine(&self) -> u32 {
+        eventually("the engine runs", || self.try_engine())
+    }
+
+    /// The engine's process, if there is one now.
+    pub(crate) fn try_engine(&self) -> Option<u32> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).ok()?;
+        tasks
+            .flatten()
+            .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
+            .find_map(|children| children.split_whitespace().next()?.parse().ok())
+    }
+
+    /// The server's process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A metric by its name, labels included.
+    pub(crate) fn metric(&self, name: &str) -> Option<u64> {
+        let answer = ureq::get(format!("{}/metrics", self.url())).call();
+        let text = answer.ok()?.body_mut().read_to_string().ok()?;
+        let line = text
+            .lines()
+            .find(|line| line.split(' ').next() == Some(name))?;
+        line.rsplit(' ').next()?.parse().ok()
     }
 
     pub(crate) fn url(&self) -> String {

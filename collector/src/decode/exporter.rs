@@ -1,5 +1,6 @@
 //! What is known of each exporter, and of each observation domain in it.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use flow::clock::{NANOS_PER_MILLI, NANOS_PER_SECOND};
@@ -9,8 +10,9 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::config::DecodeConfig;
-use super::health::Stats;
-use super::names::{self, Learned, Names};
+use super::health::{Stats, UNKNOWN_MAX};
+use super::holding::{Account, Charge};
+use super::names::{Kind, Learned, Names};
 use super::options::Said;
 use super::problem::{Problem, Problems};
 use super::sampling::DomainSampling;
@@ -45,6 +47,8 @@ pub(crate) struct Stream {
     /// Redefinitions by another sender, in a row.
     pub(crate) flaps: u32,
     pub(crate) flapped_at: Timestamp,
+    /// See [`super::holding`].
+    pub(crate) charge: Charge,
 }
 
 /// Notes that uptime was at least `uptime_ms` at `export`; returns whether the estimate of the exporter's start changed.
@@ -62,11 +66,20 @@ pub(crate) fn anchor(started_by: &mut Option<i64>, export: i64, uptime_ms: u32) 
 }
 
 impl Stream {
+    /// Takes a template in, and gives back the one that it replaces.
+    pub(crate) fn define(&mut self, id: u16, template: Template) -> Option<Template> {
+        self.charge.templates += template.octets();
+        let before = self.templates.insert(id, template)?;
+        self.charge.templates -= before.octets();
+        Some(before)
+    }
+
     /// Forgets a template and keeps what it met.
     pub(crate) fn forget(&mut self, id: u16) {
         let Some(template) = self.templates.remove(&id) else {
             return;
         };
+        self.charge.templates -= template.octets();
         self.retire(&template);
     }
 
@@ -81,9 +94,15 @@ impl Stream {
 pub(crate) struct Exporter {
     pub(crate) streams: BTreeMap<StreamKey, Stream>,
     pub(crate) names: Names,
+    /// When it was heard first.
+    pub(crate) since: Timestamp,
     pub(crate) last_seen: Timestamp,
-    /// Versions and domains that are told apart by port.
+    /// Versions and domains that are told apart by port: at most `domains_max`, of more the lowest is forgotten.
     pub(crate) by_port: BTreeSet<(Version, u32)>,
+    /// See [`super::holding`].
+    pub(crate) account: Account,
+    /// Problems of domains that made room for others.
+    pub(crate) gone: Problems,
 }
 
 impl Exporter {
@@ -97,36 +116,69 @@ impl Exporter {
         }
     }
 
+    /// Tells the senders of a version and domain apart by port from now on.
+    pub(crate) fn split_by_port(&mut self, version: Version, domain: u32, config: &DecodeConfig) {
+        self.by_port.insert((version, domain));
+        if self.by_port.len() > config.domains_max {
+            self.by_port.pop_first();
+        }
+    }
+
     /// The stream; a new one may push out the longest silent one.
     pub(crate) fn stream(&mut self, key: StreamKey, config: &DecodeConfig) -> &mut Stream {
-        if !self.streams.contains_key(&key) && self.streams.len() >= config.domains_max {
-            let silent = self
-                .streams
-                .iter()
-                .min_by_key(|(_, stream)| stream.stats.last_seen)
-                .map(|(key, _)| *key);
-            if let Some(silent) = silent {
-                self.streams.remove(&silent);
-            }
-            let stream = self.streams.entry(key).or_default();
-            stream.problems.add(Problem::DomainsFull, 1);
+        if self.streams.contains_key(&key) {
+            return self.streams.entry(key).or_default();
         }
-        self.streams.entry(key).or_default()
+        let full = self.streams.len() >= config.domains_max;
+        if full {
+            self.forget_longest_silent(key);
+        }
+        let stats = Stats::new(self.account.watch());
+        let stream = self.streams.entry(key).or_insert(Stream {
+            stats,
+            ..Stream::default()
+        });
+        stream.problems.add(Problem::DomainsFull, u64::from(full));
+        stream
+    }
+
+    /// Forgets the domain that was silent longest and is not `but`; returns whether there was one.
+    pub(super) fn forget_longest_silent(&mut self, but: StreamKey) -> bool {
+        let others = self.streams.iter().filter(|(key, _)| **key != but);
+        let silent = others
+            .min_by_key(|(_, stream)| stream.stats.last_seen)
+            .map(|(key, _)| *key);
+        let Some(gone) = silent.and_then(|key| self.streams.remove(&key)) else {
+            return false;
+        };
+        self.account.forget(&gone.charge);
+        self.gone.merge(&gone.problems);
+        true
+    }
+
+    /// What was wrong, all domains together.
+    pub(crate) fn problems(&self) -> Problems {
+        let mut problems = self.gone.clone();
+        for stream in self.streams.values() {
+            problems.merge(&stream.problems);
+        }
+        problems
     }
 
     /// Takes what options data of stream `own` said; returns whether it is news.
     pub(crate) fn learn(&mut self, own: StreamKey, said: Vec<Said>, config: &DecodeConfig) -> bool {
         let mut news = false;
         for said in said {
-            let outcome = match said {
+            let (kind, id, name) = match said {
                 Said::Sampling {
                     domain,
                     sampler,
                     interval,
                 } => {
                     let domain = domain.filter(|id| *id != 0).unwrap_or(own.domain);
-                    let stream = self.stream(StreamKey { domain, ..own }, config);
-                    news |= stream.sampling.learn(sampler, interval);
+                    let key = StreamKey { domain, ..own };
+                    news |= self.stream(key, config).sampling.learn(sampler, interval);
+                    self.charge(key);
                     continue;
                 }
                 Said::SystemInit(at) => {
@@ -134,49 +186,18 @@ impl Exporter {
                     news |= stream.system_init.replace(at) != Some(at);
                     continue;
                 }
-                Said::Interface(id, name) => {
-                    names::learn(&mut self.names.interfaces, id, &name, config.names_max)
-                }
-                Said::Application(id, name) => {
-                    names::learn(&mut self.names.applications, id, &name, config.names_max)
-                }
-                Said::Vrf(id, name) => {
-                    names::learn(&mut self.names.vrfs, id, &name, config.names_max)
-                }
+                Said::Interface(id, name) => (Kind::Interface, id, name),
+                Said::Application(id, name) => (Kind::Application, id, name),
+                Said::Vrf(id, name) => (Kind::Vrf, id, name),
             };
+            let room = self.account.room_for_names(self.names.octets());
+            let (outcome, cut) = self.names.learn(kind, id, &name, room, config);
             news |= outcome == Learned::New;
-            if outcome == Learned::Full {
-                self.stream(own, config).problems.add(Problem::NamesFull, 1);
-            }
+            let problems = &mut self.stream(own, config).problems;
+            problems.add(Problem::NamesFull, u64::from(outcome == Learned::Full));
+            problems.add(Problem::TextCut, u64::from(cut));
         }
         news
-    }
-
-    /// Forgets the least recently used templates beyond the quota; returns whether there were any.
-    pub(crate) fn keep_quota(&mut self, config: &DecodeConfig) -> bool {
-        let count = |streams: &BTreeMap<StreamKey, Stream>| -> usize {
-            streams.values().map(|stream| stream.templates.len()).sum()
-        };
-        let excess = count(&self.streams).saturating_sub(config.templates_max);
-        if excess == 0 {
-            return false;
-        }
-        let mut by_use: Vec<_> = self
-            .streams
-            .iter()
-            .flat_map(|(key, stream)| {
-                let templates = stream.templates.iter();
-                templates.map(move |(id, template)| (template.used, *key, *id))
-            })
-            .collect();
-        by_use.sort_unstable();
-        for (_, key, id) in by_use.into_iter().take(excess) {
-            if let Some(stream) = self.streams.get_mut(&key) {
-                stream.forget(id);
-                stream.problems.add(Problem::TemplateQuota, 1);
-            }
-        }
-        true
     }
 
     /// What people are told, a stream each.
@@ -185,11 +206,33 @@ impl Exporter {
         id: ExporterId,
         table: &FieldTable,
         waiting: &Waiting,
+        told: &Told,
     ) -> impl Iterator<Item = ExporterHealth> {
         self.streams
             .iter()
             .filter(|(_, stream)| stream.stats.datagrams > 0)
-            .map(move |(key, stream)| stream_health(id, *key, stream, table, waiting))
+            .map(move |(key, stream)| stream_health(id, *key, stream, table, (waiting, told)))
+    }
+}
+
+/// How much is told at a time: names of fields, of templates and unknown ones, of all exporters together. Beyond it,
+/// templates and unknown fields are left out of what people see, not of what is decoded.
+#[derive(Debug)]
+pub(crate) struct Told(Cell<usize>);
+
+impl Told {
+    /// Room for everything that an honest installation has: 16 templates of 20 fields for each of 300 exporters.
+    pub(crate) fn new() -> Self {
+        const FIELDS: usize = 100_000;
+        Self(Cell::new(FIELDS))
+    }
+
+    fn take(&self, fields: usize) -> bool {
+        let left = self.0.get().checked_sub(fields.max(1));
+        if let Some(left) = left {
+            self.0.set(left);
+        }
+        left.is_some()
     }
 }
 
@@ -198,7 +241,7 @@ fn stream_health(
     key: StreamKey,
     stream: &Stream,
     table: &FieldTable,
-    waiting: &Waiting,
+    (waiting, told): (&Waiting, &Told),
 ) -> ExporterHealth {
     let stats = &stream.stats;
     let sequence = &stream.sequence;
@@ -219,7 +262,7 @@ fn stream_health(
         records: stats.records,
         options_records: stats.options_records,
         problems: stream.problems.by_name(),
-        templates: summaries(key, stream, table),
+        templates: summaries(key, stream, table, told),
         waiting_for_template: waiting.count(id, key),
         sequence: if has_numbers {
             sequence.state()
@@ -235,14 +278,21 @@ fn stream_health(
         time_kinds: stats.time_kinds(),
         active_timeout_s: stats.active_timeout_s(),
         both_directions_share: stats.both_directions_share(),
-        unknown_fields: unknown_fields(stream),
+        unknown_fields: unknown_fields(stream, told),
     }
 }
 
-fn summaries(key: StreamKey, stream: &Stream, table: &FieldTable) -> Vec<TemplateSummary> {
-    let mut summaries: Vec<_> = stream
-        .templates
-        .iter()
+fn summaries(
+    key: StreamKey,
+    stream: &Stream,
+    table: &FieldTable,
+    told: &Told,
+) -> Vec<TemplateSummary> {
+    let mut templates: Vec<_> = stream.templates.iter().collect();
+    templates.sort_unstable_by_key(|(id, _)| **id);
+    templates
+        .into_iter()
+        .take_while(|(_, template)| told.take(template.fields.len()))
         .map(|(id, template)| TemplateSummary {
             version: key.version.number(),
             domain: key.domain,
@@ -257,21 +307,24 @@ fn summaries(key: StreamKey, stream: &Stream, table: &FieldTable) -> Vec<Templat
                 })
                 .collect(),
         })
-        .collect();
-    summaries.sort_by_key(|summary| summary.id);
-    summaries
+        .collect()
 }
 
-fn unknown_fields(stream: &Stream) -> BTreeMap<String, u64> {
+fn unknown_fields(stream: &Stream, told: &Told) -> BTreeMap<String, u64> {
     let mut unknown = stream.stats.unknown();
-    for template in stream.templates.values() {
-        for element in &template.plan.unknown {
+    let used = stream.templates.values().filter(|it| it.records > 0);
+    for (template, element) in
+        used.flat_map(|template| template.plan.unknown.iter().map(move |it| (template, it)))
+    {
+        // What few fields have takes no more room than what many have.
+        if unknown.len() < UNKNOWN_MAX || unknown.contains_key(element) {
             *unknown.entry(*element).or_default() += template.records;
         }
     }
-    unknown.retain(|_, records| *records > 0);
     unknown
         .into_iter()
+        .filter(|(_, records)| *records > 0)
+        .take_while(|_| told.take(1))
         .map(|(element, records)| (element.to_string(), records))
         .collect()
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
+use std::sync::Arc;
 
 use flow::Timestamp;
 use flow::batch::{Columns, TimeKind};
@@ -21,8 +22,8 @@ const OFFSETS_MAX: usize = 64;
 const SLOTS: usize = 512;
 /// Different sampling intervals that are listed.
 const INTERVALS_MAX: usize = 32;
-/// Different unknown fields that are counted.
-const UNKNOWN_MAX: usize = 1_024;
+/// Different unknown fields that are counted; of more, those that came first.
+pub(super) const UNKNOWN_MAX: usize = 128;
 const TCP: u8 = 6;
 
 /// What was seen of one exporter, version and domain.
@@ -40,10 +41,25 @@ pub(crate) struct Stats {
     intervals: BTreeSet<u32>,
     active_timeout: ActiveTimeout,
     conversations: Conversations,
+    /// Whether single rows are looked at; without, timeout and conversations tell nothing.
+    watched: Option<Arc<()>>,
     rows: u64,
 }
 
 impl Stats {
+    /// Nothing seen yet. Single rows are looked at where there is a permit, which is held as long.
+    pub(crate) fn new(watched: Option<Arc<()>>) -> Self {
+        Self {
+            watched,
+            ..Self::default()
+        }
+    }
+
+    /// Looks at single rows from now on, where there is a permit.
+    pub(crate) fn watched(&mut self, permit: Option<Arc<()>>) {
+        self.watched = permit;
+    }
+
     /// A datagram with `export` in its header arrived at `received`.
     pub(crate) fn datagram(&mut self, received: Timestamp, export: Option<i64>) {
         if self.datagrams == 0 {
@@ -79,7 +95,9 @@ impl Stats {
         self.time_kinds |= time_kinds;
         let all = self.rows < ROWS_ALL;
         self.rows += rows.len() as u64;
-        if all {
+        if self.watched.is_none() {
+            // Too many are.
+        } else if all {
             rows.clone().for_each(|row| self.look(columns, row));
         } else {
             self.look_at_sample(columns, rows.start);

@@ -7,8 +7,13 @@ use super::header::Header;
 use super::problem::Problem;
 use super::sets::{self, Gave, Packet, Rules};
 use super::template::be16;
-use super::waiting::Waiter;
+use super::waiting::{Taken, Waiter};
 use super::{Decoder, Fate};
+
+/// Octets of the batch that one template may bring forth of what waited for it: 100,000 records of 300 octets. What
+/// would be more (records of an octet each make many rows of few octets) is left out, as if there had been no room for
+/// it to wait.
+const RELEASED_MAX: usize = 32 << 20;
 
 impl Decoder {
     /// Puts Sets without a template to wait, and says what became of the datagram.
@@ -39,7 +44,7 @@ impl Decoder {
         Fate::Understood
     }
 
-    /// Decodes what waited for these templates, and keeps the exporter's quota.
+    /// Decodes what waited for these templates.
     pub(super) fn templates_came(
         &mut self,
         id: ExporterId,
@@ -47,18 +52,38 @@ impl Decoder {
         learned: &[u16],
         out: &mut FlowBatch,
     ) {
+        let before = out.octets();
         for template in learned {
-            for (waiter, last) in self.waiting.take(id, stream, *template) {
+            while let Some(taken) = self.waiting.take(id, stream, *template) {
                 self.version += 1;
-                self.belated(&waiter, out);
-                if last {
+                if out.octets() > before + RELEASED_MAX {
+                    self.leave_out(&taken);
+                    continue;
+                }
+                self.belated(&taken.waiter, out);
+                self.waiting.gave(&taken);
+                if taken.is_last() {
                     self.books.waiting -= 1;
                     self.books.understood += 1;
                 }
             }
         }
-        if let Some(exporter) = self.exporters.get_mut(&id) {
-            self.version += u64::from(exporter.keep_quota(&self.config));
+    }
+
+    /// What waited for a template that came, and is too much all the same.
+    fn leave_out(&mut self, taken: &Taken) {
+        let waiter = &taken.waiter;
+        if let Some(exporter) = self.exporters.get_mut(&waiter.datagram.exporter()) {
+            let stream = exporter.stream(waiter.stream, &self.config);
+            let sets = waiter.sets.len() as u64;
+            stream.problems.add(Problem::WaitingFull, sets);
+        }
+        if taken.is_last() {
+            self.books.waiting -= 1;
+            match waiter.gave {
+                true => self.books.understood += 1,
+                false => self.books.drop(DropKind::NoTemplate),
+            }
         }
     }
 

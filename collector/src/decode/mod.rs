@@ -9,6 +9,7 @@
 //! | `plan`, `records`, `cell`, `rows` | a template compiled once, and its Sets turned into columns |
 //! | `times`, `stamp`, `sampling`, `totals`, `frame`, `options` | what needs more than a column |
 //! | `roster`, `exporter`, `sequence`, `names`, `health`, `timeout` | who exports, and what is remembered of each |
+//! | `holding` | how much of it an exporter may hold |
 //! | `ended` | what is still told of an import's exporters when it has ended |
 //! | `waiting`, `late`, `state` | data before its template; what survives a restart |
 
@@ -21,6 +22,8 @@ mod fixed;
 mod frame;
 mod header;
 mod health;
+mod hex;
+mod holding;
 mod late;
 mod names;
 mod options;
@@ -40,8 +43,11 @@ mod times;
 mod totals;
 mod waiting;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use flow::clock::NANOS_PER_SECOND;
-use flow::{Datagram, DropKind, ExporterId, FlowBatch, TapePosition, Timestamp, Version};
+use flow::{Datagram, DropKind, ExporterId, Feed, FlowBatch, TapePosition, Timestamp, Version};
 use rustc_hash::FxHashMap;
 
 use crate::fields::FieldTable;
@@ -55,6 +61,7 @@ use waiting::Waiting;
 pub use books::Books;
 pub use config::DecodeConfig;
 pub use problem::{Problem, Problems};
+pub use roster::Holdings;
 pub use state::DecoderState;
 
 /// Turns datagrams into rows.
@@ -63,9 +70,15 @@ pub struct Decoder {
     config: DecodeConfig,
     fields: FieldTable,
     fixed: fixed::FixedPlans,
-    /// At most `exporters_max`. When full, one that was silent for `exporter_silence_s` goes, else the newcomer is refused
-    /// and [`Problem::ExporterRefused`] grows.
+    /// At most `exporters_max`. When full, those that were silent long enough go, else the newcomer is refused and
+    /// [`Problem::ExporterRefused`] grows.
     exporters: FxHashMap<ExporterId, Exporter>,
+    /// Octets that all exporters hold.
+    held: usize,
+    /// Shared by all domains of which single rows are looked at.
+    watchers: Arc<()>,
+    /// Whose datagram is at hand.
+    touched: Option<(ExporterId, StreamKey)>,
     /// Exporters of imports that ended.
     ended: Ended,
     waiting: Waiting,
@@ -79,8 +92,8 @@ pub struct Decoder {
     version: u64,
     /// Places of the tape before which the collector was away, in their order.
     away: Vec<TapePosition>,
-    /// When the table of exporters was last searched for a silent one, by feed time.
-    searched_at: Timestamp,
+    /// When each feed's exporters were last searched for silent ones, by the feed's time.
+    searched_at: BTreeMap<Feed, Timestamp>,
 }
 
 /// How far an exporter's clock may be from the time of arrival before it is a problem, nanoseconds: more than any way takes.
@@ -102,6 +115,9 @@ impl Decoder {
             config,
             fields,
             exporters: FxHashMap::default(),
+            held: 0,
+            watchers: Arc::default(),
+            touched: None,
             ended: Ended::default(),
             waiting: Waiting::default(),
             books: Books::default(),
@@ -111,7 +127,7 @@ impl Decoder {
             tick: 0,
             version: 0,
             away: Vec::new(),
-            searched_at: Timestamp::EPOCH,
+            searched_at: BTreeMap::new(),
         }
     }
 
@@ -142,6 +158,7 @@ impl Decoder {
         if let Some((stream, templates)) = self.learned.take() {
             self.templates_came(datagram.exporter(), stream, &templates, out);
         }
+        self.keep_quota();
     }
 
     fn of_version(
@@ -165,8 +182,10 @@ impl Decoder {
             return Fate::Dropped(DropKind::NotAllowed);
         };
         exporter.last_seen = exporter.last_seen.max(datagram.received_at);
+        exporter.allow(self.held, &self.config);
         let domain = header.map_or(0, |header| header.domain);
         let key = exporter.key(version, domain, datagram.source.port());
+        self.touched = Some((id, key));
         let stream = exporter.stream(key, &self.config);
         let export = header.map(|header| header.export);
         stream.stats.datagram(datagram.received_at, export);

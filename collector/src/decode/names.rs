@@ -8,15 +8,33 @@ use flow::column::{Column, Symbol, TextColumn};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-/// What one exporter told, all its domains together: line cards share interfaces.
+use super::config::DecodeConfig;
+
+/// A name beside its letters: its place in a tree that is half empty, and the counts before the letters.
+const NAME_OCTETS: usize = 96;
+
+/// Names of one kind, by number: ifIndex, application id as the column has it, VRF id.
+type ById = BTreeMap<u64, Arc<str>>;
+
+/// What one exporter told, all its domains together: line cards share interfaces. At most `names_max` of each kind, of at
+/// most `text_octets_max` octets each; where there is no room a new one is left out and
+/// [`super::Problem::NamesFull`] grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Names {
-    /// By ifIndex.
-    pub(crate) interfaces: BTreeMap<u64, Arc<str>>,
-    /// By application id, as the column has it.
-    pub(crate) applications: BTreeMap<u64, Arc<str>>,
-    /// By VRF id.
-    pub(crate) vrfs: BTreeMap<u64, Arc<str>>,
+    interfaces: ById,
+    applications: ById,
+    vrfs: ById,
+    /// Octets of all.
+    #[serde(skip)]
+    octets: usize,
+}
+
+/// What a name is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Interface,
+    Application,
+    Vrf,
 }
 
 /// What became of a name.
@@ -28,24 +46,59 @@ pub(crate) enum Learned {
     Full,
 }
 
-/// Remembers a name.
-pub(crate) fn learn(
-    names: &mut BTreeMap<u64, Arc<str>>,
-    id: u64,
-    name: &str,
-    max: usize,
-) -> Learned {
-    if names.get(&id).is_some_and(|known| **known == *name) {
-        return Learned::Known;
-    }
-    if names.len() >= max && !names.contains_key(&id) {
-        return Learned::Full;
-    }
-    names.insert(id, name.into());
-    Learned::New
-}
-
 impl Names {
+    /// As they were written down, counted again.
+    pub(crate) fn restored(self) -> Self {
+        let all = [&self.interfaces, &self.applications, &self.vrfs];
+        let names = all.into_iter().flat_map(ById::values);
+        Self {
+            octets: names.map(|name| NAME_OCTETS + name.len()).sum(),
+            ..self
+        }
+    }
+
+    /// Octets of all of them.
+    pub(crate) fn octets(&self) -> usize {
+        self.octets
+    }
+
+    /// Remembers a name that takes at most `room` octets; says whether it had to be cut.
+    pub(crate) fn learn(
+        &mut self,
+        kind: Kind,
+        id: u64,
+        name: &str,
+        room: usize,
+        config: &DecodeConfig,
+    ) -> (Learned, bool) {
+        let names = match kind {
+            Kind::Interface => &mut self.interfaces,
+            Kind::Application => &mut self.applications,
+            Kind::Vrf => &mut self.vrfs,
+        };
+        let whole = name;
+        let name = &whole[..whole.floor_char_boundary(config.text_octets_max)];
+        let cut = name.len() < whole.len();
+        let known = names.get(&id).map(|known| known.len());
+        if names.get(&id).is_some_and(|known| **known == *name) {
+            return (Learned::Known, cut);
+        }
+        let more = match known {
+            Some(length) => name.len().saturating_sub(length),
+            None => NAME_OCTETS + name.len(),
+        };
+        if more > room || (known.is_none() && names.len() >= config.names_max) {
+            return (Learned::Full, cut);
+        }
+        names.insert(id, name.into());
+        self.octets += match known {
+            Some(_) => name.len(),
+            None => NAME_OCTETS + name.len(),
+        };
+        self.octets -= known.unwrap_or(0);
+        (Learned::New, cut)
+    }
+
     /// Writes the names of rows `from..` of the batch.
     pub(crate) fn fill(&self, batch: &mut FlowBatch, from: usize) {
         let rows = from..batch.rows();
@@ -87,7 +140,7 @@ impl Names {
 
 /// Few different ids stand in one Set: each is looked up once.
 fn write<T: flow::column::Blank + Into<u64>>(
-    names: &BTreeMap<u64, Arc<str>>,
+    names: &ById,
     ids: &Column<T>,
     texts: &mut TextColumn,
     rows: std::ops::Range<usize>,

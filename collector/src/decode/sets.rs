@@ -250,7 +250,7 @@ fn define(
     (template.sent_at, template.defined_by, template.used) = (packet.at, port, packet.tick);
     gave.news = true;
     gave.learned.push(definition.id);
-    let before = stream.templates.insert(definition.id, template)?;
+    let before = stream.define(definition.id, template)?;
     stream.retire(&before);
     stream.problems.add(Problem::TemplateChanged, 1);
     let doubtful = before.is_doubtful(rules.away, packet.at);
@@ -260,7 +260,7 @@ fn define(
     let Header {
         version, domain, ..
     } = packet.header;
-    exporter.by_port.insert((version, domain));
+    exporter.split_by_port(version, domain, rules.config);
     Some(Problem::PortScope)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use flow::{Datagram, ExporterId, TapePosition, Timestamp, Version};
+use flow::{Datagram, ExporterId, Feed, TapePosition, Timestamp, Version};
 use serde::{Deserialize, Serialize};
 
 use super::Decoder;
@@ -30,15 +30,23 @@ pub struct DecoderState {
     /// See [`DecoderState::away_before`]; in the order of the tape, at most [`AWAY_MAX`].
     #[serde(default)]
     away: Vec<TapePosition>,
+    /// When each feed's exporters were last searched for a silent one, nanoseconds.
+    #[serde(default)]
+    searched: Vec<(Feed, i64)>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct ExporterState {
     id: ExporterId,
+    /// `None` in states of before it was kept.
+    #[serde(default)]
+    since_nanos: Option<i64>,
     last_seen_nanos: i64,
     names: Names,
     by_port: Vec<(Version, u32)>,
     streams: Vec<StreamState>,
+    #[serde(default)]
+    gone: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,6 +73,7 @@ struct TemplateState {
     id: u16,
     scope: Option<usize>,
     count: usize,
+    #[serde(with = "super::hex")]
     raw: Vec<u8>,
     #[serde(default)]
     sent_at: TapePosition,
@@ -162,6 +171,11 @@ impl Decoder {
                 .collect(),
             waiting: self.waiting.state(),
             away: self.away.clone(),
+            searched: self
+                .searched_at
+                .iter()
+                .map(|(feed, at)| (*feed, at.nanos()))
+                .collect(),
         }
     }
 
@@ -180,11 +194,16 @@ impl Decoder {
         decoder.version = state.version;
         decoder.tick = state.tick;
         decoder.away = state.away;
+        let searched = state.searched.into_iter();
+        decoder.searched_at = searched
+            .map(|(feed, at)| (feed, Timestamp::from_nanos(at)))
+            .collect();
         decoder.books = state.books;
         decoder.unplaced = Problems::from_names(&state.problems);
         for exporter in state.exporters {
             let id = exporter.id;
-            let exporter = restore_exporter(exporter, &decoder.fields);
+            let mut exporter = restore_exporter(exporter, &decoder);
+            decoder.held += exporter.tell().0;
             decoder.exporters.insert(id, exporter);
         }
         let datagrams: BTreeMap<_, _> = waiting.into_iter().collect();
@@ -229,6 +248,7 @@ impl Decoder {
 fn exporter_state(id: ExporterId, exporter: &Exporter) -> ExporterState {
     ExporterState {
         id,
+        since_nanos: Some(exporter.since.nanos()),
         last_seen_nanos: exporter.last_seen.nanos(),
         names: exporter.names.clone(),
         by_port: exporter.by_port.iter().copied().collect(),
@@ -237,6 +257,7 @@ fn exporter_state(id: ExporterId, exporter: &Exporter) -> ExporterState {
             .iter()
             .map(|(key, stream)| stream_state(*key, stream))
             .collect(),
+        gone: exporter.gone.by_name(),
     }
 }
 
@@ -275,17 +296,24 @@ fn stream_state(key: StreamKey, stream: &Stream) -> StreamState {
     }
 }
 
-fn restore_exporter(state: ExporterState, fields: &FieldTable) -> Exporter {
-    Exporter {
-        streams: state
-            .streams
-            .into_iter()
-            .map(|stream| (stream.key, restore_stream(stream, fields)))
-            .collect(),
-        names: state.names,
-        last_seen: Timestamp::from_nanos(state.last_seen_nanos),
+fn restore_exporter(state: ExporterState, decoder: &Decoder) -> Exporter {
+    let last_seen = Timestamp::from_nanos(state.last_seen_nanos);
+    let mut exporter = Exporter {
+        names: state.names.restored(),
+        since: state.since_nanos.map_or(last_seen, Timestamp::from_nanos),
+        last_seen,
         by_port: state.by_port.into_iter().collect(),
+        gone: Problems::from_names(&state.gone),
+        ..decoder.newcomer(last_seen)
+    };
+    for stream in state.streams {
+        let key = stream.key;
+        let mut stream = restore_stream(stream, &decoder.fields);
+        stream.stats.watched(exporter.account.watch());
+        exporter.streams.insert(key, stream);
     }
+    exporter.charge_all();
+    exporter
 }
 
 fn restore_stream(state: StreamState, fields: &FieldTable) -> Stream {
@@ -309,7 +337,7 @@ fn restore_stream(state: StreamState, fields: &FieldTable) -> Stream {
     for template in state.templates {
         let id = template.id;
         if let Some(template) = dialect.and_then(|it| restore_template(template, it, fields)) {
-            stream.templates.insert(id, template);
+            stream.define(id, template);
         }
     }
     stream

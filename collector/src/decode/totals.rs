@@ -42,6 +42,16 @@ impl Totals {
         }
     }
 
+    /// What they take: a table doubles, and is half empty then.
+    pub(crate) fn octets(&self) -> usize {
+        (self.newer.len() + self.older.len()) * 2 * size_of::<(u64, Counters)>()
+    }
+
+    /// Gives up half of what it has.
+    pub(crate) fn forget_older(&mut self) {
+        self.older = std::mem::take(&mut self.newer);
+    }
+
     fn remember(&mut self, key: u64, now: Counters, max: usize) -> Option<Counters> {
         let before = self
             .newer

@@ -8,6 +8,7 @@ mod hostile;
 mod large;
 mod once;
 mod places;
+mod presence;
 mod rebuild;
 mod records;
 mod refused;

@@ -45,12 +45,17 @@ impl Running {
 
     /// A store with a configuration.
     pub(crate) fn store(&self, config: Config) -> Store {
-        Store::new(config, Some(&socket(self.folder.path()))).unwrap()
+        Store::new(config, Some(&self.socket())).unwrap()
+    }
+
+    /// Where it answers.
+    pub(crate) fn socket(&self) -> PathBuf {
+        socket(self.folder.path())
     }
 
     /// Runs a statement past the store.
     pub(crate) async fn run(&self, statement: &str) -> String {
-        let mut stream = tokio::net::UnixStream::connect(socket(self.folder.path()))
+        let mut stream = tokio::net::UnixStream::connect(self.socket())
             .await
             .unwrap();
         let request = format!(

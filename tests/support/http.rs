@@ -1,0 +1,73 @@
+//! Requests as they stand, octet by octet, as no client library would send them.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+
+use super::PATIENCE;
+
+/// An answer: its status, and all of it as text.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) text: String,
+}
+
+/// Opens a connection that gives up after a while.
+pub(crate) fn connect(to: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Sends a request as it stands, and returns the status.
+pub(crate) fn status_of(to: SocketAddr, request: &[u8]) -> u16 {
+    let mut stream = connect(to);
+    // The server may have answered and closed before it read all of it.
+    let _ = stream.write_all(request);
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    // RFC 9112 §4: `HTTP/1.1 200 OK`.
+    std::str::from_utf8(&answer[9..]).unwrap().parse().unwrap()
+}
+
+/// Sends a request with these header lines and this body, and reads the whole answer.
+pub(crate) fn exchange(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+    if !headers.iter().any(|(name, _)| *name == "Host") {
+        head += "Host: localhost\r\n";
+    }
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    if !body.is_empty() {
+        head += &format!("Content-Length: {}\r\n", body.len());
+    }
+    let mut stream = connect(to);
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(b"\r\n").unwrap();
+    let _ = stream.write_all(body);
+    let mut octets = Vec::new();
+    // A connection that is reset after the answer has given the answer.
+    let _ = stream.read_to_end(&mut octets);
+    let text = String::from_utf8_lossy(&octets).into_owned();
+    let status = text.split(' ').nth(1).and_then(|word| word.parse().ok());
+    Answer {
+        status: status.unwrap_or_else(|| panic!("{method} {path}: {text:?}")),
+        text,
+    }
+}
+
+impl Answer {
+    /// The body, if it did not come in chunks.
+    pub(crate) fn body(&self) -> &str {
+        self.text
+            .split_once("\r\n\r\n")
+            .map_or("", |(_, body)| body)
+    }
+}
