@@ -78,8 +78,6 @@ SELECT bucket, feed, exporter, exporter_name, in_interface, in_interface_name, o
 FROM {database}.interfaces_intake{local}
 WHERE width = 60;
 
-ALTER TABLE {database}.extents{local}{on_cluster} MODIFY COLUMN month Date DEFAULT toStartOfMonth(arrival);
-
 -- A map of LowCardinality keys costs an insert 0.6 CPU-seconds per million rows, empty or not (26.7); of plain keys, next to nothing.
 ALTER TABLE {database}.flows{local}{on_cluster} MODIFY COLUMN measures Map(String, UInt64) CODEC(ZSTD(1));
 ALTER TABLE {database}.flows{local}{on_cluster} MODIFY COLUMN extras Map(String, String) CODEC(ZSTD(1));

@@ -16,6 +16,5 @@ CREATE TABLE {database}.long_flows{on_cluster} AS {database}.long_flows_local
 ENGINE = Distributed({cluster}, {database}, long_flows_local, cityHash64(received_at));
 
 -- Its columns are a copy of what they were.
-DROP TABLE IF EXISTS {database}.flows{on_cluster} SYNC;
-CREATE TABLE {database}.flows{on_cluster} AS {database}.flows_local
-ENGINE = Distributed({cluster}, {database}, flows_local, cityHash64(collector, tape_segment));
+ALTER TABLE {database}.flows{on_cluster} MODIFY COLUMN measures Map(String, UInt64);
+ALTER TABLE {database}.flows{on_cluster} MODIFY COLUMN extras Map(String, String);

@@ -51,7 +51,7 @@ struct Part<'b> {
 
 impl<'b> Part<'b> {
     /// The numbers of the rows in the batch.
-    fn rows(&self) -> impl ExactSizeIterator<Item = usize> + use<'b> {
+    fn rows(&self) -> impl ExactSizeIterator<Item = usize> + Clone + use<'b> {
         self.order.iter().map(|row| *row as usize)
     }
 
@@ -178,7 +178,12 @@ fn put_column<T: crate::native::Fixed>(
 ) {
     let type_name = code_type(name).unwrap_or_else(|| T::TYPE.to_owned());
     let (values, nulls) = (column.values(), column.nulls());
-    block.nullable(name, &type_name, part.of(values, T::BLANK), part.of(nulls, 1));
+    block.nullable(
+        name,
+        &type_name,
+        part.of(values, T::BLANK),
+        part.of(nulls, 1),
+    );
 }
 
 /// The type of a column of codes: an enumeration of their names.
@@ -207,7 +212,11 @@ fn put_pairs(block: &mut Block, part: &Part<'_>) {
     let measures = &part.batch.measures;
     if !measures.is_absent() {
         let pairs = || part.rows().flat_map(|row| measures.get(row));
-        let name = |id: &u16| MEASURES.get(usize::from(*id)).map_or("", |known| known.name);
+        let name = |id: &u16| {
+            MEASURES
+                .get(usize::from(*id))
+                .map_or("", |known| known.name)
+        };
         let counts = part.rows().map(|row| measures.get(row).count());
         block.map("measures", "UInt64", counts);
         block.map_texts(pairs().map(|(id, _)| name(id)));
@@ -233,12 +242,20 @@ fn put_enrichment(block: &mut Block, part: &Part<'_>) {
             block.full(name, part.of(flags, 1));
         }
     }
-    put_codes(block, part, "client_evidence", &added.client_evidence, |code| {
-        ClientEvidence::from_u8(code).is_some()
-    });
-    put_codes(block, part, "application_source", &added.application_source, |code| {
-        ApplicationSource::from_u8(code).is_some()
-    });
+    put_codes(
+        block,
+        part,
+        "client_evidence",
+        &added.client_evidence,
+        |code| ClientEvidence::from_u8(code).is_some(),
+    );
+    put_codes(
+        block,
+        part,
+        "application_source",
+        &added.application_source,
+        |code| ApplicationSource::from_u8(code).is_some(),
+    );
     for (name, texts) in [
         ("application", &added.application),
         ("client_site", &added.client_site),

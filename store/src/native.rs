@@ -134,7 +134,10 @@ impl Block {
         let octets = symbols.map(|symbol| symbol.0.to_le_bytes());
         match width {
             1 => self.fixed(self.rows, octets.map(|[low, ..]| low)),
-            2 => self.fixed(self.rows, octets.map(|[low, high, ..]| u16::from_le_bytes([low, high]))),
+            2 => self.fixed(
+                self.rows,
+                octets.map(|[low, high, ..]| u16::from_le_bytes([low, high])),
+            ),
             _ => self.fixed(self.rows, octets.map(u32::from_le_bytes)),
         }
     }

@@ -2,7 +2,6 @@
 //! columns would be most of its work (measured: 1.7 of 3.2 CPU-seconds per million rows).
 
 use std::net::Ipv6Addr;
-use std::ops::Range;
 
 use flow::FlowBatch;
 use flow::clock::NANOS_PER_SECOND;

@@ -139,11 +139,17 @@ mod tests {
 
     fn all(batch: &FlowBatch, sharded: bool) -> Vec<Piece> {
         let stretches = stretches(batch, "t", sharded);
-        stretches.into_iter().flat_map(|stretch| stretch.pieces).collect()
+        stretches
+            .into_iter()
+            .flat_map(|stretch| stretch.pieces)
+            .collect()
     }
 
     fn ends(batch: &FlowBatch) -> Vec<usize> {
-        all(batch, false).into_iter().map(|piece| piece.rows.end).collect()
+        all(batch, false)
+            .into_iter()
+            .map(|piece| piece.rows.end)
+            .collect()
     }
 
     #[test]

@@ -15,10 +15,10 @@ use crate::error::StoreError;
 use crate::observed::{self, Observations, Observed};
 use crate::plan::{Horizon, Tier, Whole};
 use crate::question::Window;
-use crate::rollup::{Part, Rollups, parts};
+use crate::rollup::{Part, Wanted, parts};
 use crate::schema::Names;
 use crate::select::living;
-use crate::sql::Sql;
+use crate::sql::{Sql, literal};
 use crate::store::Store;
 use crate::writer::insert_block;
 
@@ -62,9 +62,8 @@ const HOURS_AT_ONCE: usize = 64;
 const DELETE_SETTINGS: &str =
     "\nSETTINGS lightweight_deletes_sync = 2, mutations_sync = 2, max_execution_time = 0";
 
-/// What was deleted is inserted again octet for octet: nothing may be taken for a repetition.
-const INSERT_SETTINGS: &str = "SETTINGS insert_deduplicate = 0, deduplicate_blocks_in_dependent_materialized_views = 0, \
-     async_insert = 0, max_partitions_per_insert_block = 0, parallel_view_processing = 0, \
+/// On a server the shards have the rows when the insert is acknowledged.
+const INSERT_SETTINGS: &str = "async_insert = 0, max_partitions_per_insert_block = 0, parallel_view_processing = 0, \
      distributed_foreground_insert = 1, max_execution_time = 0";
 
 /// Rows that are summed up at a time: an hour of a large network is hundreds of millions.
@@ -186,7 +185,7 @@ impl Store {
                 self.delete(table, in_hours(some)).await?;
             }
             for hour in some {
-                self.make(self.rows_in_hour(*hour), |rollups| rollups.only_hour(*hour))
+                self.make(self.rows_in_hour(*hour), Wanted::Hour(*hour))
                     .await?;
             }
         }
@@ -203,7 +202,7 @@ impl Store {
             .bind(whole.to.seconds());
         self.delete("extents", extents).await?;
         self.delete("long_flows", arrived(whole)).await?;
-        self.make(arrived(whole), Rollups::only_arrival).await
+        self.make(arrived(whole), Wanted::Arrival).await
     }
 
     /// Records of which some part is in the rollups' buckets of an hour.
@@ -222,36 +221,37 @@ impl Store {
     }
 
     /// Derives from these records what is `wanted`, and inserts it.
-    async fn make(
-        &self,
-        records: Sql,
-        wanted: impl for<'b> Fn(Rollups<'b>) -> Rollups<'b>,
-    ) -> Result<(), StoreError> {
+    async fn make(&self, records: Sql, wanted: Wanted) -> Result<(), StoreError> {
         let sql = observed::statement(self.database(), records);
         let mut rows = sql.query(&self.client).fetch::<Observed>()?;
         let mut observations = Observations::default();
-        let mut more = true;
+        let (mut more, mut chunk) = (true, 0_u64);
+        let made_at = clock::now().nanos();
         while more {
             match rows.next().await? {
                 Some(row) => observations.push(&row),
                 None => more = false,
             }
             if observations.rows() >= ROWS_AT_ONCE || !more {
-                for part in parts(&wanted(observations.rollups())) {
-                    self.put(part).await?;
+                for part in parts(&observations.rollups().only(wanted)) {
+                    let token = format!("anew {made_at} {wanted:?} {chunk}/{}", part.name);
+                    self.put(part, &token).await?;
                 }
+                chunk += 1;
                 observations.clear();
             }
         }
         Ok(())
     }
 
-    async fn put(&self, part: Part) -> Result<(), StoreError> {
+    /// What was deleted is inserted again octet for octet: under a new token it is not taken for a repetition.
+    async fn put(&self, part: Part, token: &str) -> Result<(), StoreError> {
         let statement = format!(
-            "INSERT INTO {}.{} (`{}`) {INSERT_SETTINGS} FORMAT Native",
+            "INSERT INTO {}.{} (`{}`) SETTINGS insert_deduplication_token = {token}, {INSERT_SETTINGS} FORMAT Native",
             self.database(),
             part.table,
             part.block.names().join("`, `"),
+            token = literal(token),
         );
         insert_block(&self.client, statement, part.block, None).await?;
         Ok(())

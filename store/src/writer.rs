@@ -101,10 +101,17 @@ impl Writer {
         for stretch in stretches(batch, token, self.sharded) {
             let mut taken = Vec::with_capacity(stretch.rows.len());
             let name = stretch.pieces.first().map(|piece| piece.token.clone());
-            self.insert_flows(batch, stretch.pieces, stored_at, (&mut taken, &mut left_out), sent)
-                .await?;
+            self.insert_flows(
+                batch,
+                stretch.pieces,
+                stored_at,
+                (&mut taken, &mut left_out),
+                sent,
+            )
+            .await?;
             let name = name.unwrap_or_default();
-            self.insert_rollups(batch, &taken, &name, stored_at, sent).await?;
+            self.insert_rollups(batch, &taken, &name, stored_at, sent)
+                .await?;
         }
         Ok(left_out.into())
     }
@@ -166,14 +173,24 @@ impl Writer {
         sent: &mut u64,
     ) -> Result<(), StoreError> {
         let watch = Stopwatch::start();
-        let seconds = Stamp { collector: "", stored_at }.seconds();
+        let seconds = Stamp {
+            collector: "",
+            stored_at,
+        }
+        .seconds();
         let made = Rollups::of(batch, rows.iter().map(|row| (*row, seconds)));
         let parts = rollup::parts(&made);
         Stats::add_time(&self.stats.encode_us, watch);
         for part in parts {
             let token = format!("{token}/{}", part.name);
             let outcome = self.send(part.table, part.block, &token, sent).await;
-            outcome.map_err(|error| if error.is_retryable() { error } else { error.into_unfit() })?;
+            outcome.map_err(|error| {
+                if error.is_retryable() {
+                    error
+                } else {
+                    error.into_unfit()
+                }
+            })?;
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! Rollups as blocks of the engine.
 
-use flow::FlowBatch;
 use flow::column::{Symbol, TextColumn};
+use flow::{FlowBatch, Timestamp};
 
 use super::cells::{Cells, Family};
-use super::{Extent, Interfaces, Rollups, Traffic, lived};
+use super::{Extent, Interfaces, Rollups, Traffic, days, lived};
 use crate::block::side;
 use crate::native::{Block, Fixed};
 
@@ -107,8 +107,14 @@ fn bucketed(
     block.full("packets", sums.clone().map(|sums| sums.packets));
     block.full("flows", sums.clone().map(|sums| sums.flows));
     block.full("begun", sums.clone().map(|sums| sums.begun));
-    block.typed_full("stored_at", "DateTime('UTC')", sums.map(|sums| sums.stored_at));
-    let addresses = clients.iter().map(|(_, client)| made.clients.values[*client as usize]);
+    block.typed_full(
+        "stored_at",
+        "DateTime('UTC')",
+        sums.map(|sums| sums.stored_at),
+    );
+    let addresses = clients
+        .iter()
+        .map(|(_, client)| made.clients.values[*client as usize]);
     block.sets("clients", sizes(chunks).into_iter(), addresses);
     let numbers: Vec<u32> = places.map(|(_, (_, group))| group).collect();
     groups(&mut block, &numbers);
@@ -131,7 +137,11 @@ fn sizes(chunks: &[Chunk<'_>]) -> Vec<usize> {
 fn traffic(made: &Rollups<'_>, chunks: &[Chunk<'_>]) -> Block {
     let added = &made.batch.enrichment;
     bucketed(made, chunks, |block, numbers| {
-        let groups = || numbers.iter().map(|number| &made.traffic.groups.values[*number as usize]);
+        let groups = || {
+            numbers
+                .iter()
+                .map(|number| &made.traffic.groups.values[*number as usize])
+        };
         block.full("feed", groups().map(|group| group.feed));
         block.typed_full("day", "Date", groups().map(|group| group.day));
         let symbol: [(_, &TextColumn, fn(&Traffic) -> Symbol); 3] = [
@@ -148,17 +158,34 @@ fn traffic(made: &Rollups<'_>, chunks: &[Chunk<'_>]) -> Block {
 fn interfaces(made: &Rollups<'_>, chunks: &[Chunk<'_>]) -> Block {
     let added = &made.batch.enrichment;
     bucketed(made, chunks, |block, numbers| {
-        let groups =
-            || numbers.iter().map(|number| &made.interfaces.groups.values[*number as usize]);
+        let groups = || {
+            numbers
+                .iter()
+                .map(|number| &made.interfaces.groups.values[*number as usize])
+        };
         block.full("feed", groups().map(|group| group.feed));
         block.typed_full("day", "Date", groups().map(|group| group.day));
         block.full("exporter", groups().map(|group| group.exporter));
-        gaps(block, "in_interface", groups().map(|group| group.in_interface));
-        gaps(block, "out_interface", groups().map(|group| group.out_interface));
+        gaps(
+            block,
+            "in_interface",
+            groups().map(|group| group.in_interface),
+        );
+        gaps(
+            block,
+            "out_interface",
+            groups().map(|group| group.out_interface),
+        );
         let symbol: [(_, &TextColumn, fn(&Interfaces) -> Symbol); 3] = [
-            ("exporter_name", &added.exporter_name, |group| group.exporter_name),
-            ("in_interface_name", &added.in_interface_name, |group| group.in_interface_name),
-            ("out_interface_name", &added.out_interface_name, |group| group.out_interface_name),
+            ("exporter_name", &added.exporter_name, |group| {
+                group.exporter_name
+            }),
+            ("in_interface_name", &added.in_interface_name, |group| {
+                group.in_interface_name
+            }),
+            ("out_interface_name", &added.out_interface_name, |group| {
+                group.out_interface_name
+            }),
         ];
         for (name, column, symbol) in symbol {
             block.texts(name, column.texts(), groups().map(symbol));
@@ -182,6 +209,11 @@ fn extents(extents: &[Extent]) -> Block {
     let seconds = |seconds: i64| u32::try_from(seconds.max(0)).unwrap_or(u32::MAX);
     let arrivals = extents.iter().map(|extent| seconds(extent.arrival_s));
     block.typed_full("arrival", "DateTime('UTC')", arrivals);
+    let months = extents.iter().map(|extent| {
+        let arrival = Timestamp::from_seconds(extent.arrival_s);
+        days(arrival.start_of_month().seconds())
+    });
+    block.typed_full("month", "Date", months);
     block.full("flows", extents.iter().map(|extent| extent.flows));
     block.full("begins_at", extents.iter().map(|extent| extent.first));
     block.full("ends_at", extents.iter().map(|extent| extent.last));
@@ -194,19 +226,40 @@ fn long_flows(batch: &FlowBatch, rows: &[(u32, u32)]) -> Block {
     let (origin, columns, added) = (&batch.origin, &batch.columns, &batch.enrichment);
     let mut block = Block::new(rows.len(), rows.len() * 160);
     let places = || rows.iter().map(|(row, _)| *row as usize);
-    let lives = || rows.iter().map(|(row, stored_at)| lived(batch, *row as usize, *stored_at));
+    let lives = || {
+        rows.iter()
+            .map(|(row, stored_at)| lived(batch, *row as usize, *stored_at))
+    };
     block.full("received_at", places().map(|row| origin.received_at[row]));
-    block.typed_full("stored_at", "DateTime('UTC')", lives().map(|life| life.stored_at));
-    block.full("feed", places().map(|row| origin.feed.get(row).copied().unwrap_or(0)));
+    block.typed_full(
+        "stored_at",
+        "DateTime('UTC')",
+        lives().map(|life| life.stored_at),
+    );
+    block.full(
+        "feed",
+        places().map(|row| origin.feed.get(row).copied().unwrap_or(0)),
+    );
     let accounting = |row: usize| added.accounting.get(row).copied().unwrap_or(1);
     block.full("accounting", places().map(accounting));
     block.full("begins_at", lives().map(|life| life.first));
     block.full("ends_at", lives().map(|life| life.last));
     block.full("total_octets", lives().map(|life| life.octets));
     block.full("total_packets", lives().map(|life| life.packets));
-    block.full("exporter", places().map(|row| super::interfaces(batch, row).exporter));
-    gaps(&mut block, "in_interface", places().map(|row| columns.in_interface.get(row)));
-    gaps(&mut block, "out_interface", places().map(|row| columns.out_interface.get(row)));
+    block.full(
+        "exporter",
+        places().map(|row| super::interfaces(batch, row).exporter),
+    );
+    gaps(
+        &mut block,
+        "in_interface",
+        places().map(|row| columns.in_interface.get(row)),
+    );
+    gaps(
+        &mut block,
+        "out_interface",
+        places().map(|row| columns.out_interface.get(row)),
+    );
     let client = |row| side(added, row, [&columns.src_addr, &columns.dst_addr]);
     gaps(&mut block, "client_addr", places().map(client));
     for (name, column) in [

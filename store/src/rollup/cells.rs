@@ -36,7 +36,8 @@ impl Life {
     }
 
     fn between(&self, total: u64, from: i64, to: i64) -> u64 {
-        self.before(total, to).wrapping_sub(self.before(total, from))
+        self.before(total, to)
+            .wrapping_sub(self.before(total, from))
     }
 
     fn lives_at_most(&self, tier: Tier) -> bool {
@@ -133,7 +134,13 @@ impl Cells {
             let (number, sums) = self.cell(bucket_s, group);
             let (from, to) = (step * width, (step + 1) * width);
             let whole = first == last;
-            let cut = |total| if whole { total } else { life.between(total, from, to) };
+            let cut = |total| {
+                if whole {
+                    total
+                } else {
+                    life.between(total, from, to)
+                }
+            };
             sums.octets = sums.octets.wrapping_add(cut(life.octets));
             sums.packets = sums.packets.wrapping_add(cut(life.packets));
             sums.flows += 1;
@@ -160,7 +167,8 @@ impl Cells {
             cells.push(number);
         }
         let clients = finer.clients.iter();
-        let clients = clients.filter_map(|(cell, client)| Some((*cells.get(*cell as usize)?, *client)));
+        let clients =
+            clients.filter_map(|(cell, client)| Some((*cells.get(*cell as usize)?, *client)));
         self.clients.extend(clients);
     }
 
@@ -170,7 +178,13 @@ impl Cells {
     }
 
     fn retain(&mut self, wanted: impl Fn(i64) -> bool) {
-        let all = std::mem::replace(self, Self { width_s: self.width_s, ..Self::of(Tier::Minute) });
+        let all = std::mem::replace(
+            self,
+            Self {
+                width_s: self.width_s,
+                ..Self::of(Tier::Minute)
+            },
+        );
         let mut kept = Vec::with_capacity(all.sums.len());
         for ((bucket_s, group), sums) in all.places.values.into_iter().zip(all.sums) {
             kept.push(wanted(bucket_s).then(|| {

@@ -26,6 +26,7 @@ use cells::{Family, Numbers};
 
 /// Width of a row of `extents`.
 const ARRIVAL_S: i64 = 300;
+const HOUR_S: i64 = 3600;
 const DAY_S: i64 = 86_400;
 
 /// A row of the rollups of traffic without its bucket.
@@ -49,6 +50,15 @@ struct Interfaces {
     in_interface_name: Symbol,
     out_interface: Option<u32>,
     out_interface_name: Symbol,
+}
+
+/// A part of what is derived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Buckets of the hour that begins at this second.
+    Hour(i64),
+    /// What goes by the time of arrival: `extents` and `long_flows`.
+    Arrival,
 }
 
 /// Which event times came in five minutes of arrival.
@@ -102,7 +112,11 @@ impl<'b> Rollups<'b> {
             self.long.push((row, stored_at));
         }
         let columns = &batch.columns;
-        let client = side(&batch.enrichment, row, [&columns.src_addr, &columns.dst_addr]);
+        let client = side(
+            &batch.enrichment,
+            row,
+            [&columns.src_addr, &columns.dst_addr],
+        );
         let client = client.map(|client| self.clients.of(client));
         if batch.enrichment.accounting.get(row) != Some(&0) {
             self.traffic.add(traffic(batch, row), &life, client);
@@ -114,7 +128,10 @@ impl<'b> Rollups<'b> {
         let arrival_s = received_s(self.batch, row).div_euclid(ARRIVAL_S) * ARRIVAL_S;
         // Rows come in the order of arrival but for imports, so it is nearly always the last.
         let known = self.extents.iter_mut().rev();
-        match known.into_iter().find(|extent| extent.arrival_s == arrival_s) {
+        match known
+            .into_iter()
+            .find(|extent| extent.arrival_s == arrival_s)
+        {
             Some(extent) => {
                 extent.flows += 1;
                 extent.first = extent.first.min(life.first);
@@ -131,20 +148,18 @@ impl<'b> Rollups<'b> {
         }
     }
 
-    /// Keeps the buckets of one hour, by its start in seconds, and nothing that goes by arrival: for making that hour anew.
-    pub(crate) fn only_hour(mut self, hour_s: i64) -> Self {
-        let within = |bucket_s: i64| (hour_s..hour_s + 3600).contains(&bucket_s);
+    /// Keeps what is to be made anew.
+    pub(crate) fn only(mut self, wanted: Wanted) -> Self {
+        let within = |bucket_s: i64| match wanted {
+            Wanted::Hour(hour_s) => (hour_s..hour_s + HOUR_S).contains(&bucket_s),
+            Wanted::Arrival => false,
+        };
         self.traffic.retain(within);
         self.interfaces.retain(within);
-        self.extents.clear();
-        self.long.clear();
-        self
-    }
-
-    /// Keeps what goes by arrival, and no bucket.
-    pub(crate) fn only_arrival(mut self) -> Self {
-        self.traffic.retain(|_| false);
-        self.interfaces.retain(|_| false);
+        if wanted != Wanted::Arrival {
+            self.extents.clear();
+            self.long.clear();
+        }
         self
     }
 }
@@ -154,10 +169,14 @@ fn received_s(batch: &FlowBatch, row: usize) -> i64 {
     received_at.div_euclid(NANOS_PER_SECOND)
 }
 
-/// The day of arrival, as the engine's `Date`: days since 1970.
+/// A day as the engine's `Date`: days since 1970.
+fn days(seconds: i64) -> u16 {
+    u16::try_from(seconds.div_euclid(DAY_S).max(0)).unwrap_or(u16::MAX)
+}
+
+/// The day of arrival.
 fn day(batch: &FlowBatch, row: usize) -> u16 {
-    let days = received_s(batch, row).div_euclid(DAY_S);
-    u16::try_from(days.max(0)).unwrap_or(u16::MAX)
+    days(received_s(batch, row))
 }
 
 /// What answers add up, as the computed columns `total_octets` and `total_packets` of `flows`: both directions of the record,
