@@ -29,7 +29,8 @@ bench: setup-build setup-test
 bless: setup-build
 	FLOWREEL_BLESS=1 INSTA_UPDATE=always cargo test --workspace --locked
 
-# Feeds mutated captures to the decoder for a minute; FUZZ_SECONDS=3600 for longer.
+# Fuzzes decoder, tape, captures, filters and configuration, five minutes altogether; FUZZ_SECONDS=36000 for a night.
+# What every `make test` has of it: the tests named fuzzed.
 fuzz: setup-build setup-fuzz
 	scripts/fuzz.sh
 

@@ -231,10 +231,11 @@ fn who_is_not_on_the_list_is_counted_and_not_heard() {
 }
 
 #[test]
-fn a_full_queue_is_counted_and_never_waited_for() {
+fn a_full_queue_is_waited_for_once_and_then_counted() {
     let running = Running::start(config(&["127.0.0.1:0"]), 1);
     let sender = sender_to(running.addresses[0]);
-    // Nobody reads: one batch waits, all later ones are dropped. Each is awaited, so that each is a batch of its own.
+    // Nobody reads: one batch waits, all later ones are dropped, the first of them after two seconds. Each is awaited, so that
+    // each is a batch of its own.
     for number in 1..=10_u8 {
         sender.send(&[number]).unwrap();
         running.wait_for(|counts| {

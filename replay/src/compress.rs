@@ -53,8 +53,8 @@ fn write_compressed(shared: &Shared, number: u32, unfinished: &Path) -> Result<(
             .map_err(TapeError::io("rename", unfinished))?;
     }
     shared
-        .disk
-        .sync_names(dir)
+        .folder
+        .sync_names()
         .map_err(TapeError::io("force to disk", dir))?;
     directory::remove(&shared.disk, &raw)?;
     settle(shared, number, Some(to));

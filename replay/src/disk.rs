@@ -121,10 +121,13 @@ impl Disk {
         fs::remove_file(path)
     }
 
-    /// Forces the names in a folder to disk.
-    pub fn sync_names(&self, folder: &Path) -> io::Result<()> {
-        self.ask(Change::SyncNames(folder))?;
-        File::open(folder)?.sync_all()
+    /// Opens a folder, to force the names in it to disk at a time when no file can be opened.
+    pub fn folder(&self, path: &Path) -> io::Result<DiskFolder> {
+        Ok(DiskFolder {
+            disk: self.clone(),
+            path: path.to_owned(),
+            file: File::open(path)?,
+        })
     }
 
     /// Puts `octets` in the place of a file: after a power cut there is the old file or the new one, whole, and when this
@@ -135,7 +138,28 @@ impl Disk {
         file.write_all_at(octets, 0)?;
         file.sync()?;
         self.rename(&unfinished, path)?;
-        self.sync_names(path.parent().unwrap_or(Path::new(".")))
+        self.folder(path.parent().unwrap_or(Path::new(".")))?
+            .sync_names()
+    }
+}
+
+/// An open folder.
+#[derive(Debug)]
+pub struct DiskFolder {
+    disk: Disk,
+    path: PathBuf,
+    file: File,
+}
+
+impl DiskFolder {
+    /// Forces the names in the folder to disk.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system says.
+    pub fn sync_names(&self) -> io::Result<()> {
+        self.disk.ask(Change::SyncNames(&self.path))?;
+        self.file.sync_all()
     }
 }
 

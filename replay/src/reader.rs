@@ -172,19 +172,19 @@ impl TapeReader {
     fn take(&mut self, at: u32, frame: Frame) -> (TapePosition, Datagram) {
         let before = self.open.as_ref().and_then(|open| open.datagrams_before);
         let lost_before = std::mem::take(&mut self.lost_before);
-        let number = before.map(|before| before + u64::from(frame.ordinal));
+        let number = before.map(|before| before.saturating_add(u64::from(frame.ordinal)));
         let expected = self.expected;
         if let (Some(number), Some(expected)) = (number, expected) {
             let gone = number.saturating_sub(expected);
             let lost = gone.min(lost_before);
-            self.counts.lost += lost;
+            self.counts.lost = self.counts.lost.saturating_add(lost);
             match self.skipped_segments {
-                true => self.counts.missing += gone - lost,
-                false => self.counts.damaged += gone - lost,
+                true => self.counts.missing = self.counts.missing.saturating_add(gone - lost),
+                false => self.counts.damaged = self.counts.damaged.saturating_add(gone - lost),
             }
         }
         self.skipped_segments = false;
-        self.expected = number.or(expected).map(|number| number + 1);
+        self.expected = number.or(expected).map(|number| number.saturating_add(1));
         self.counts.datagrams += 1;
         let segment = self.position.segment;
         self.position.offset = at.saturating_add(frame.octets);
@@ -221,7 +221,8 @@ impl TapeReader {
             None => self.expected.filter(|_| offset == HEADER_OCTETS),
         };
         if offset == HEADER_OCTETS {
-            self.lost_before += segment.header.map_or(0, |header| header.lost_before);
+            let lost = segment.header.map_or(0, |header| header.lost_before);
+            self.lost_before = self.lost_before.saturating_add(lost);
         }
         let bound = self.bound(&segment)?;
         self.position.offset = offset;

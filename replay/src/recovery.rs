@@ -115,7 +115,8 @@ pub(crate) fn recover(disk: &Disk, config: &TapeConfig) -> Result<(Found, Recove
             }
         }
     }
-    disk.sync_names(dir)
+    disk.folder(dir)
+        .and_then(|folder| folder.sync_names())
         .map_err(TapeError::io("force to disk", dir))?;
     recovery.segments = crate::stats::count(found.segments.len());
     Ok((found, recovery))
@@ -133,7 +134,8 @@ fn first_look(
         // Neither the header nor its copy can be read: count what is before it.
         (None, Some((number, state))) => {
             let before = Segment::open(&config.dir, *number)?.map(scan).transpose()?;
-            state.datagrams_before + before.map_or(0, |scan| u64::from(scan.datagrams))
+            let in_it = before.map_or(0, |scan| u64::from(scan.datagrams));
+            state.datagrams_before.saturating_add(in_it)
         }
         (None, None) => 0,
     };
@@ -171,7 +173,8 @@ fn mend_last(
         // Neither its header nor its first frame can be read: what is in it may still help somebody.
         return Ok(true);
     }
-    recovery.datagrams_total += u64::from(scan.datagrams);
+    let total = &mut recovery.datagrams_total;
+    *total = total.saturating_add(u64::from(scan.datagrams));
     recovery.last_received_at = scan.last_received_at;
     recovery.damaged_places = scan.damaged_places;
     recovery.damaged_octets = scan.damaged_octets;

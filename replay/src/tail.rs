@@ -11,7 +11,7 @@ use flow::{TapePosition, Timestamp};
 
 use crate::compress;
 use crate::config::TapeConfig;
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Disk, DiskFile, DiskFolder};
 use crate::error::TapeError;
 use crate::stats::{TapeCounts, TapeStats, add};
 
@@ -28,6 +28,7 @@ pub struct Tail {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) disk: Disk,
+    pub(crate) folder: DiskFolder,
     pub(crate) config: TapeConfig,
     pub(crate) stats: TapeStats,
     state: Mutex<State>,
@@ -82,9 +83,10 @@ pub(crate) enum Form {
 }
 
 impl Shared {
-    pub(crate) fn new(disk: Disk, config: TapeConfig) -> Self {
+    pub(crate) fn new(disk: Disk, folder: DiskFolder, config: TapeConfig) -> Self {
         Self {
             disk,
+            folder,
             config,
             stats: TapeStats::default(),
             state: Mutex::default(),
@@ -257,7 +259,7 @@ impl Due {
                 .map_err(TapeError::io("force to disk", file.path()))?;
         }
         if self.names_changed {
-            let forced = shared.disk.sync_names(shared.dir());
+            let forced = shared.folder.sync_names();
             forced.map_err(TapeError::io("force to disk", shared.dir()))?;
         }
         Ok(())

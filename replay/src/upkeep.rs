@@ -12,6 +12,9 @@ const COMPRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// After a failed compression, a full disk mostly.
 const COMPRESS_PAUSE: Duration = Duration::from_secs(10);
 
+/// Compression takes what processor time nobody else wants.
+const NICENESS_MAX: i32 = 19;
+
 /// The running threads. Dropping it stops them, and forces the tape to disk a last time.
 #[derive(Debug)]
 pub struct Upkeep {
@@ -100,6 +103,8 @@ fn sync_until(tail: &Tail, stop: &Stop) {
 }
 
 fn compress_until(tail: &Tail, stop: &Stop) {
+    // Nothing waits for it. On Linux this is the calling thread's niceness alone, and nobody is refused to be nicer.
+    let _ = rustix::process::setpriority_process(None, NICENESS_MAX);
     let mut pause = COMPRESS_INTERVAL;
     while !stop.wait(pause) {
         pause = match tail.compress_next() {

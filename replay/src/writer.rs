@@ -105,7 +105,10 @@ impl TapeWriter {
         let (lock, left) = Lock::take(&disk, &config.dir)?;
         let (found, mut recovery) = recovery::recover(&disk, &config)?;
         recovery.end = left;
-        let shared = Arc::new(Shared::new(disk, config));
+        let folder = disk
+            .folder(&config.dir)
+            .map_err(TapeError::io("open", &config.dir))?;
+        let shared = Arc::new(Shared::new(disk, folder, config));
         {
             let mut state = shared.lock();
             state.end = found.end;
@@ -225,7 +228,7 @@ impl TapeWriter {
             false => 0,
         };
         self.next_number = self.next_number.max(next);
-        self.lost_before += lost;
+        self.lost_before = self.lost_before.saturating_add(lost);
         add(&self.shared.stats.lost_datagrams, lost);
         // What is appended may not go where the old count or the old number stands.
         self.seal_live();
@@ -299,7 +302,7 @@ impl TapeWriter {
         {
             let mut state = self.shared.lock();
             state.end = live.position();
-            state.datagrams_total += datagrams;
+            state.datagrams_total = state.datagrams_total.saturating_add(datagrams);
             if let Some(segment) = state.segments.get_mut(&live.number) {
                 segment.octets_on_disk = u64::from(live.end);
             }

@@ -304,3 +304,30 @@ proptest! {
         prop_assert_eq!(again, read);
     }
 }
+
+#[test]
+fn only_the_compressing_thread_steps_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = open(dir.path());
+    let _upkeep = replay::Upkeep::start(&writer.tail()).unwrap();
+    let nice = |thread: &str| {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let stats =
+            tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("stat")).ok());
+        // The name stands in brackets; niceness is the 17th field behind it (proc_pid_stat(5)).
+        let named = format!("({thread})");
+        stats.filter(|stat| stat.contains(&named)).find_map(|stat| {
+            let (_, fields) = stat.rsplit_once(") ")?;
+            fields.split(' ').nth(16)?.parse::<i32>().ok()
+        })
+    };
+    let watch = flow::clock::Stopwatch::start();
+    while nice("tape-compress") != Some(19) {
+        assert!(watch.elapsed() < std::time::Duration::from_secs(20));
+        std::thread::yield_now();
+    }
+    assert_eq!(
+        nice("tape-sync").unwrap_or(0),
+        nice("only_the_compre").unwrap_or(0)
+    );
+}

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{EngineArgs, ServeArgs};
 use crate::config::Config;
+use crate::server::priority::Rank;
 use crate::server::{Running, Server};
 use crate::telemetry;
 
@@ -53,6 +54,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("shell")
+        .on_thread_start(|| Rank::Working.take())
         .build();
     runtime.context("the runtime cannot be started")
 }
@@ -129,6 +131,7 @@ fn reload_on_hangup(server: &Server, args: &ServeArgs) -> Result<tokio::task::Jo
 
 /// `flowreel engine`: the embedded store's process.
 pub(crate) fn engine(args: &EngineArgs) -> Result<()> {
+    Rank::Engine.take();
     let mut config = engine::ServeConfig::new(
         args.library.clone(),
         args.data_dir.clone(),

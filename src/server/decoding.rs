@@ -1,10 +1,11 @@
 //! The decoding thread: follows the end of the tape and hands batches to the store's writer.
 
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use flow::clock::Stopwatch;
-use flow::{Datagram, TapePosition};
+use flow::{Datagram, FlowBatch, TapePosition};
 use replay::{Tail, TapeReader};
 use tokio::sync::mpsc;
 
@@ -31,6 +32,8 @@ pub(crate) struct Decoding {
     /// Batches on their way to the store: at most as many as the channel holds. When it is full this thread waits, and
     /// what arrives meanwhile stays on tape.
     pub(crate) staged: mpsc::Sender<Staged>,
+    /// Batches that were stored and emptied: what is filled again needs no fresh memory, which the kernel would have to clear.
+    pub(crate) emptied: Receiver<FlowBatch>,
     /// The end of the batch that was being inserted when the last run ended.
     pub(crate) intent: Option<TapePosition>,
     /// The tape's count where the reader started.
@@ -131,7 +134,8 @@ impl Decoding {
     }
 
     fn cut(&mut self, last: bool) -> Result<(), ()> {
-        let staged = self.pipeline.cut(last);
+        let next = self.emptied.try_recv().unwrap_or_default();
+        let staged = self.pipeline.cut(last, next);
         self.staged.blocking_send(staged).map_err(drop)
     }
 

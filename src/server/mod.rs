@@ -14,6 +14,7 @@
 //! | `reclassifying` | a stretch of the past decoded again |
 //! | `shared` | what these tell each other and the API |
 //! | `lives` | notices when one of them ends |
+//! | `priority` | which threads go first |
 //! | `budget` | the time that the end may take |
 //! | `plant` | the API's view of all of it |
 //! | `metrics` | every counter as text |
@@ -30,6 +31,7 @@ mod opening;
 mod pipeline;
 mod plant;
 mod preparing;
+pub(crate) mod priority;
 mod reclassifying;
 mod road;
 mod shared;

@@ -124,8 +124,9 @@ impl Pipeline {
     }
 
     /// Cuts the batch here. What is known goes with it if it has changed, if this is the last one, or if it is small: then
-    /// a restart goes on exactly where this one ended, sequence windows and running totals included.
-    pub(crate) fn cut(&mut self, last: bool) -> Staged {
+    /// a restart goes on exactly where this one ended, sequence windows and running totals included. `next` is empty and is
+    /// filled from here on.
+    pub(crate) fn cut(&mut self, last: bool, next: FlowBatch) -> Staged {
         let versions = (
             self.decoder.state_version(),
             self.normaliser.state_version(),
@@ -138,7 +139,7 @@ impl Pipeline {
             state
         });
         self.versions = versions;
-        let mut batch = std::mem::take(&mut self.batch);
+        let mut batch = std::mem::replace(&mut self.batch, next);
         batch.pad();
         let staged = Staged {
             batch,

@@ -1,9 +1,11 @@
-//! The store made ready: waits for the engine, makes the schema, then lets the writing task run.
+//! The store made ready: waits for the engine, makes the schema, takes the collector's name, then lets the writing task run
+//! for as long as the name is held.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{EngineState, Phase};
+use store::presence::{Claim, Tenure};
 use store::{Store, StoreError};
 use tokio::sync::watch;
 
@@ -19,7 +21,9 @@ pub(crate) struct Preparing {
     pub(crate) store: Arc<Store>,
     /// The embedded engine; `None` with a server elsewhere.
     pub(crate) engine: Option<watch::Receiver<EngineState>>,
-    /// Set when the schema is in place.
+    /// The collector's name, where other processes could write under it.
+    pub(crate) claim: Option<Claim>,
+    /// Set when the schema is in place and the name is taken.
     pub(crate) ready: watch::Sender<bool>,
     pub(crate) storing: Storing,
 }
@@ -38,22 +42,27 @@ impl Preparing {
             // An error means that the product is being torn down.
             _ = abandon.wait_for(|flag| *flag) => return life.end_well(),
         };
-        if let Err(error) = prepared {
-            return life.fail(crate::output::chain(&error));
-        }
+        let tenure = match prepared {
+            Ok(tenure) => tenure,
+            Err(error) => return life.fail(crate::output::chain(&error)),
+        };
         self.ready.send_replace(true);
-        self.storing.run().await;
-        life.end_well();
+        // Whoever loses the name may not finish the insert either: it counts as not acknowledged.
+        tokio::select! {
+            () = self.storing.run() => life.end_well(),
+            error = hold(&self.store, tenure) => life.fail(crate::output::chain(&error)),
+        }
     }
 
-    async fn prepare(&mut self) -> Result<(), StoreError> {
+    /// A name that is taken is waited for, too: meanwhile what arrives is on tape.
+    async fn prepare(&mut self) -> Result<Option<Tenure>, StoreError> {
         let mut pause = PAUSE_MIN;
         loop {
             self.wait_for_engine().await;
-            match self.store.prepare().await {
-                Ok(()) => {
+            match self.try_once().await {
+                Ok(tenure) => {
                     self.storing.shared.note_store(None);
-                    return Ok(());
+                    return Ok(tenure);
                 }
                 Err(error) if is_final(&error) => return Err(error),
                 Err(error) => self.storing.shared.note_store(Some(&error)),
@@ -63,11 +72,36 @@ impl Preparing {
         }
     }
 
+    async fn try_once(&self) -> Result<Option<Tenure>, StoreError> {
+        self.store.prepare().await?;
+        match &self.claim {
+            Some(claim) => self.store.take_name(claim.clone()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Until it answers its socket is not there, which is no trouble worth a line.
     async fn wait_for_engine(&mut self) {
         if let Some(engine) = &mut self.engine {
             // An error means that its supervisor is gone; then the store says so itself.
             let _ = engine.wait_for(|state| state.phase == Phase::Ready).await;
+        }
+    }
+}
+
+/// Says again and again that the name is held; returns when it is not any more.
+async fn hold(store: &Store, tenure: Option<Tenure>) -> StoreError {
+    let Some(tenure) = tenure else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(tenure.beat()).await;
+        match store.keep_name(&tenure).await {
+            Err(error @ StoreError::NameTaken { .. }) => return error,
+            Err(error) => {
+                tracing::debug!(%error, "the store was not told that this collector is there")
+            }
+            Ok(()) => {}
         }
     }
 }
@@ -94,5 +128,10 @@ mod tests {
             message: String::new(),
         };
         assert!(!is_final(&busy) && !is_final(&StoreError::TimedOut));
+        let taken = StoreError::NameTaken {
+            collector: "a".to_owned(),
+            host: "b".to_owned(),
+        };
+        assert!(!is_final(&taken));
     }
 }

@@ -120,6 +120,7 @@ impl Reclassifier {
         let stretch = self.stretch(&noted);
         noted.hours = self.store.hours_of(&stretch).await?;
         noted.rows_before = self.store.rows_of(&stretch).await?;
+        self.store.check_alone(&self.collector).await?;
         self.store.check_rebuild(&stretch, &noted.hours).await?;
         self.note(&noted)?;
         self.replace(noted, known).await

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use collector::capture::{Mirror, MirrorThread};
 use collector::listen::{ListenThreads, Listener};
 use flow::Datagram;
 use replay::{Pins, Upkeep};
+use store::presence::Claim;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle as Task, spawn_blocking};
 
@@ -20,6 +21,7 @@ use super::lives::Lives;
 use super::opening::Opened;
 use super::plant::Naming;
 use super::preparing::Preparing;
+use super::priority::Rank;
 use super::reclassifying::{Job, Reclassifier};
 use super::shared::Shared;
 use super::storing::Storing;
@@ -28,6 +30,8 @@ use crate::config::Config;
 
 /// Batches that may wait for the store beside the one that is inserted.
 const STAGED_MAX: usize = 1;
+/// Emptied batches that may wait to be filled again; more are given back to the allocator.
+const EMPTIED_MAX: usize = 2;
 /// What may wait for the tape thread beside what comes from the wire; whoever asks waits for the answer.
 const TAPE_REQUESTS_MAX: usize = 4;
 
@@ -68,8 +72,12 @@ impl Road {
         let (requests, from_requests) = sync_channel(TAPE_REQUESTS_MAX);
         let (jobs, from_jobs) = mpsc::channel(1);
         let (staged, to_store) = mpsc::channel(STAGED_MAX);
+        let (emptied, from_store) = sync_channel(EMPTIED_MAX);
         let (ready, store_ready) = watch::channel(false);
         let (abandon, abandoned) = watch::channel(false);
+        let name = config.store.collector.clone();
+        let collector = name.unwrap_or(opened.collector);
+        let claim = claim(config, &collector)?;
         let taping = Taping {
             writer: opened.tape,
             wire: from_wire,
@@ -84,6 +92,7 @@ impl Road {
             reader: opened.reader,
             tail: shared.tape.clone(),
             staged,
+            emptied: from_store,
             shared: shared.clone(),
         };
         let storing = Storing {
@@ -91,16 +100,17 @@ impl Road {
             reclassifier: reclassifier(
                 config,
                 gates,
-                &opened.collector,
+                &collector,
                 naming,
                 (&requests, shared),
             ),
             writer: gates
                 .store
                 .keeps()
-                .then(|| gates.store.writer(&opened.collector)),
-            collector: opened.collector,
+                .then(|| gates.store.writer(&collector)),
+            collector,
             staged: to_store,
+            emptied,
             folder: opened.folder,
             checkpoint: opened.checkpoint,
             shared: shared.clone(),
@@ -109,12 +119,19 @@ impl Road {
         let preparing = Preparing {
             store: gates.store.clone(),
             engine: gates.engine_state(),
+            claim,
             ready,
             storing,
         };
         let threads = vec![
-            lives.spawn("tape", move || taping.run())?,
-            lives.spawn("decode", move || decoding.run())?,
+            lives.spawn("tape", move || {
+                Rank::Receiving.take();
+                taping.run();
+            })?,
+            lives.spawn("decode", move || {
+                Rank::Working.take();
+                decoding.run();
+            })?,
         ];
         Ok(Self {
             storing: tokio::spawn(preparing.run(lives.begin("storing"))),
@@ -159,7 +176,7 @@ impl Receiving {
         lives: &Lives,
     ) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        let sockets = listener.run(queue, &stop)?;
+        let sockets = Rank::Receiving.start(|| listener.run(queue, &stop))?;
         let mirrors = mirrors
             .into_iter()
             .map(|mirror| mirror.run(queue.clone(), stop.clone()));
@@ -183,6 +200,15 @@ impl Receiving {
         });
         budget.within(receivers).await;
     }
+}
+
+/// The embedded engine belongs to this data directory; on a server others may write under the same name.
+fn claim(config: &Config, collector: &str) -> Result<Option<Claim>> {
+    if config.store.engine != store::config::Engine::Clickhouse {
+        return Ok(None);
+    }
+    let claim = Claim::of(collector, &config.data_dir).context("the data directory's place")?;
+    Ok(Some(claim))
 }
 
 fn reclassifier(

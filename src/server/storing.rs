@@ -5,9 +5,10 @@
 //! token, which the store recognises.
 
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use flow::clock;
+use flow::{FlowBatch, clock};
 use store::{Refused, Writer};
 use tokio::sync::{mpsc, watch};
 
@@ -26,6 +27,8 @@ pub(crate) struct Storing {
     pub(crate) writer: Option<Writer>,
     pub(crate) collector: String,
     pub(crate) staged: mpsc::Receiver<Staged>,
+    /// Back to the decoding thread; what it has no use for is dropped.
+    pub(crate) emptied: SyncSender<FlowBatch>,
     pub(crate) folder: CheckpointFolder,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) shared: Arc<Shared>,
@@ -73,6 +76,9 @@ impl Storing {
             self.checkpoint.passed = staged.passed;
             state = staged.state.or(state);
             self.shared.acknowledge(&self.checkpoint, staged.feeds);
+            let mut batch = staged.batch;
+            batch.clear();
+            let _ = self.emptied.try_send(batch);
             // At once: an intent that is left behind would have the batch made again for nothing.
             self.save(&mut state).await;
         }

@@ -6,6 +6,8 @@
 //! | [`writer`] | [`Writer`]: batches in, exactly once |
 //! | [`question`] | what can be asked, and what comes back |
 //! | [`rebuild`] | a stretch of the past made anew |
+//! | [`stored`] | what the store has of a collector's tape |
+//! | [`backup`] | the database as files |
 //! | [`presence`] | who writes under which collector's name |
 //! | [`config`], [`error`], [`stats`] | as everywhere |
 //! | `connection` | Unix socket or URL |
@@ -19,6 +21,7 @@
 //! | `top`, `series`, `records`, `inventory` | a statement for each question |
 //! | [`catalog`] | SQLite: rules, imports, settings |
 
+pub mod backup;
 pub mod catalog;
 pub mod config;
 pub mod error;
@@ -27,6 +30,7 @@ pub mod question;
 pub mod rebuild;
 pub mod stats;
 pub mod store;
+pub mod stored;
 pub mod writer;
 
 mod block;

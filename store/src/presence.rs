@@ -18,14 +18,16 @@ use crate::store::Store;
 
 /// Silence for so many beats means that a process is gone.
 const BEATS_MISSED_MAX: u32 = 3;
+/// How often the product says that it is there.
+const BEAT: Duration = Duration::from_secs(5);
 
 /// One process that wants to write under a name.
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// The collector's name.
     pub collector: String,
-    /// What tells this data directory from a copy of it, see [`place_of`]: one that starts again in its own place need not
-    /// wait.
+    /// What tells this data directory from a copy of it: this start of this machine, and the folder's own number there.
+    /// One that starts again in its own place need not wait.
     pub place: String,
     /// The machine's name, for whoever is told that the name is taken.
     pub host: String,
@@ -52,28 +54,32 @@ struct Other {
     silent_ns: i64,
 }
 
-/// A data directory's place: this start of this machine, and the folder's own number there. A copy has another, and so
-/// has what a restored machine finds.
-///
-/// # Errors
-///
-/// The folder, or `/proc`, can't be read.
-pub fn place_of(data_dir: &Path) -> io::Result<String> {
-    use std::os::unix::fs::MetadataExt as _;
-    let start = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
-    let folder = std::fs::metadata(data_dir)?;
-    Ok(format!(
-        "{}/{}:{}",
-        start.trim(),
-        folder.dev(),
-        folder.ino()
-    ))
-}
-
 impl Claim {
+    /// This machine's claim to the name, for a data directory: every five seconds.
+    ///
+    /// # Errors
+    ///
+    /// The folder, or `/proc`, can't be read.
+    pub fn of(collector: &str, data_dir: &Path) -> io::Result<Self> {
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
+        Ok(Self {
+            collector: collector.to_owned(),
+            place: place_of(data_dir)?,
+            host: host.trim().to_owned(),
+            beat: BEAT,
+        })
+    }
+
     fn silence_ns_max(&self) -> i64 {
         let beats = self.beat * BEATS_MISSED_MAX;
         i64::try_from(beats.as_nanos()).unwrap_or(i64::MAX)
+    }
+}
+
+impl Tenure {
+    /// How often [`Store::keep_name`] is to be called.
+    pub fn beat(&self) -> Duration {
+        self.claim.beat
     }
 }
 
@@ -121,6 +127,30 @@ impl Store {
         self.say(tenure).await
     }
 
+    /// Whether no other collector writes. For [`Store::rebuild`], which counts all rows of an hour: what another one
+    /// inserted meanwhile would count twice.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Question`] with the name of one that does: tell the asker. Else the store's trouble.
+    pub async fn check_alone(&self, collector: &str) -> Result<(), StoreError> {
+        let asked = Sql::text(format!(
+            "SELECT collector FROM {}.collectors\n\
+             WHERE collector != ? AND seen_at > now64(9) - toIntervalSecond(?)\nORDER BY collector\nLIMIT 1",
+            self.config.database
+        ))
+        .bind(collector)
+        .bind((BEAT * BEATS_MISSED_MAX).as_secs());
+        let others: Vec<String> = asked.query(&self.client).fetch_all().await?;
+        let Some(other) = others.first() else {
+            return Ok(());
+        };
+        Err(StoreError::Question(format!(
+            "collector {other} writes into the same store: what it stores meanwhile would count twice in the rollups; stop \
+             the other collectors until this is done (what arrives for them is lost meanwhile, unless another takes it)"
+        )))
+    }
+
     async fn say(&self, tenure: &Tenure) -> Result<(), StoreError> {
         let claim = &tenure.claim;
         let statement = Sql::text(format!(
@@ -150,6 +180,14 @@ impl Store {
         .bind(life);
         Ok(asked.query(&self.client).fetch_all().await?)
     }
+}
+
+fn place_of(data_dir: &Path) -> io::Result<String> {
+    use std::os::unix::fs::MetadataExt as _;
+    let start = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let folder = std::fs::metadata(data_dir)?;
+    let (device, number) = (folder.dev(), folder.ino());
+    Ok(format!("{}/{device}:{number}", start.trim()))
 }
 
 fn taken(claim: &Claim, host: String) -> StoreError {

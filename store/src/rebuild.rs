@@ -279,7 +279,7 @@ impl Store {
 const OLDEST: &str = "SELECT if(count() = 0, toUInt32(4294967295), toUInt32(toUnixTimestamp(min(stored_at))))\nFROM ";
 
 /// The rows of a stretch. Their times of arrival are what partitions and the sort key are asked for.
-fn rows(stretch: &Stretch) -> Sql {
+pub(crate) fn rows(stretch: &Stretch) -> Sql {
     let position = |sql: Sql, sign: &str, at: TapePosition| {
         sql.then(format!(" AND (tape_segment, tape_offset) {sign} (?, ?)"))
             .bind(u64::from(at.segment))

@@ -32,6 +32,8 @@ const COMMON: Layout = &[
 ];
 /// 48 octets: padding, protocol, ToS, TCP flags, padding.
 const V1: Layout = &[(210, 2), (4, 1), (5, 1), (6, 1), (210, 7)];
+/// 52 octets: as v1, with four more of padding.
+const V1_LONG: Layout = &[(210, 2), (4, 1), (5, 1), (6, 1), (210, 11)];
 /// 48 octets: padding, TCP flags, protocol, ToS, ASs, prefix lengths, padding.
 const V5: Layout = &[
     (210, 1),
@@ -58,10 +60,12 @@ const V7: Layout = &[
     (210, 4),
 ];
 
-/// The three plans.
+/// The plans of the three versions. v1 is written in two lengths: 48 octets a record (nfdump), and 52 (the manuals of
+/// Extreme Networks and others, which draw eleven octets of padding); the packet's length tells.
 #[derive(Debug)]
 pub(crate) struct FixedPlans {
     v1: Plan,
+    v1_long: Plan,
     v5: Plan,
     v7: Plan,
 }
@@ -81,14 +85,17 @@ impl FixedPlans {
         };
         Self {
             v1: plan(V1),
+            v1_long: plan(V1_LONG),
             v5: plan(V5),
             v7: plan(V7),
         }
     }
 
-    /// The plan of a version without templates, `None` for the others.
-    pub(crate) fn get(&self, version: Version) -> Option<&Plan> {
+    /// The plan of a version without templates, `None` for the others; `claimed` records are said to be in `octets`.
+    pub(crate) fn get(&self, version: Version, claimed: u16, octets: usize) -> Option<&Plan> {
+        let long = usize::from(claimed) * self.v1_long.shortest;
         match version {
+            Version::V1 if claimed > 0 && octets == long => Some(&self.v1_long),
             Version::V1 => Some(&self.v1),
             Version::V5 => Some(&self.v5),
             Version::V7 => Some(&self.v7),
@@ -123,8 +130,10 @@ impl Decoder {
         let Packet {
             datagram, header, ..
         } = packet;
+        let claimed = header.count.unwrap_or(0);
+        let octets = datagram.payload.len() - header.size;
         let (Some(plan), Some(exporter)) = (
-            self.fixed.get(header.version),
+            self.fixed.get(header.version, claimed, octets),
             self.exporters.get_mut(&datagram.exporter()),
         ) else {
             return Fate::Dropped(DropKind::Unsupported);
@@ -133,8 +142,6 @@ impl Decoder {
         let Some(stream) = streams.get_mut(&packet.key) else {
             return Fate::Dropped(DropKind::Unsupported);
         };
-        let claimed = header.count.unwrap_or(0);
-        let octets = datagram.payload.len() - header.size;
         let count = count(claimed, octets, plan.shortest);
         if usize::from(claimed) != octets / plan.shortest {
             stream.problems.add(Problem::CountMismatch, 1);
@@ -181,10 +188,12 @@ mod tests {
     #[test]
     fn records_have_the_length_of_their_version() {
         let plans = FixedPlans::new(&FieldTable::builtin());
-        let length = |version| plans.get(version).unwrap().record_length;
-        assert_eq!(length(Version::V1), Some(48));
-        assert_eq!(length(Version::V5), Some(48));
-        assert_eq!(length(Version::V7), Some(52));
+        let length = |version, octets| plans.get(version, 3, octets).unwrap().record_length;
+        assert_eq!(length(Version::V1, 144), Some(48));
+        assert_eq!(length(Version::V1, 156), Some(52));
+        assert_eq!(length(Version::V1, 150), Some(48));
+        assert_eq!(length(Version::V5, 144), Some(48));
+        assert_eq!(length(Version::V7, 156), Some(52));
     }
 
     #[test]

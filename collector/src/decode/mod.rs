@@ -204,11 +204,14 @@ impl Decoder {
                 return Fate::Dropped(DropKind::Duplicate);
             }
         }
-        if let Some(uptime_ms) = header.uptime_ms
-            && stream.sequence.uptime(uptime_ms)
-        {
-            stream.problems.add(Problem::ExporterRestart, 1);
-        }
+        let restarted = match (header.uptime_ms, header.sequence) {
+            (Some(uptime_ms), _) => stream.sequence.uptime(uptime_ms),
+            (None, Some(number)) => stream.sequence.began_anew(number),
+            (None, None) => false,
+        };
+        stream
+            .problems
+            .add(Problem::ExporterRestart, u64::from(restarted));
         let packet = Packet {
             datagram,
             at,

@@ -168,6 +168,7 @@ fn fill_counter_kind(
         }
         implausible += mark(
             &mut columns.counter_kind,
+            &columns.sampling_interval,
             octets,
             packets,
             whole_packets,
@@ -180,6 +181,7 @@ fn fill_counter_kind(
 /// Marks the rows whose counters can't be true; returns how many were not marked before.
 fn mark(
     kinds: &mut Column<u8>,
+    intervals: &Column<u32>,
     octets: &[u64],
     packets: &[u64],
     whole_packets: bool,
@@ -191,7 +193,10 @@ fn mark(
         let octets = octets.get(row).copied().unwrap_or(0);
         let packets = packets.get(row).copied().unwrap_or(0);
         let too_few = whole_packets && octets < packets.saturating_mul(PACKET_OCTETS_MIN);
-        let odd = too_few || octets >= 1 << 63 || packets >= 1 << 63;
+        // What sums multiply must not overflow either.
+        let times = intervals.get(row).unwrap_or(1).max(1).into();
+        let largest = octets.max(packets).saturating_mul(times);
+        let odd = too_few || largest >= 1 << 63;
         if odd && kinds.get(row) != Some(IMPLAUSIBLE) {
             kinds.set(row, IMPLAUSIBLE);
             marked += 1;
@@ -202,8 +207,8 @@ fn mark(
 
 /// Whether all are far from impossible: what holds for nearly every Set, found without a branch a row.
 fn plausible(octets: &[u64], packets: &[u64], whole_packets: bool) -> bool {
-    /// Below it nothing overflows.
-    const LARGE: u64 = 1 << 58;
+    /// Below it nothing overflows, whatever the sampling interval.
+    const LARGE: u64 = 1 << 31;
     let least = if whole_packets { PACKET_OCTETS_MIN } else { 0 };
     let odd = octets
         .iter()

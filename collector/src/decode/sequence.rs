@@ -5,8 +5,10 @@ use std::collections::VecDeque;
 use flow::health::SequenceState;
 use serde::{Deserialize, Serialize};
 
-/// Datagrams back in which a late or repeated one is recognised, and units that a late one may lie behind.
+/// Datagrams back in which a repeated one is recognised.
 const WINDOW: usize = 64;
+/// Units that a late one may lie behind.
+const LATE_MAX: usize = WINDOW * 64;
 /// A jump of more than this is not loss but another way of counting, or a restart.
 const GAP_MAX: u32 = 1 << 20;
 /// Datagrams after which it is clear whether an exporter counts.
@@ -80,10 +82,25 @@ impl Sequence {
         true
     }
 
+    /// Notices that an exporter that counts began again near 0: for IPFIX, whose header has no uptime. Returns whether it did.
+    pub(crate) fn began_anew(&mut self, number: u32) -> bool {
+        let Some(next) = self.next.filter(|_| self.state == SequenceState::Counting) else {
+            return false;
+        };
+        let behind = next.wrapping_sub(number);
+        let late = usize::try_from(behind).is_ok_and(|behind| behind <= LATE_MAX);
+        // Nearer to 0 than to where it was, and not by the wrap of 32 bits.
+        if late || behind > u32::MAX / 2 || number >= behind {
+            return false;
+        }
+        self.restart();
+        true
+    }
+
     fn restart(&mut self) {
         self.reboots += 1;
+        // What came last stays known: its octets tell it from what has the same number now.
         self.next = None;
-        self.recent.clear();
     }
 
     /// Takes a datagram's number and by how much the next one is larger: records (v5, v7, IPFIX) or 1 (v9). `None` if its
@@ -133,7 +150,7 @@ impl Sequence {
             SequenceState::Counting => &mut self.lost,
             _ => &mut self.pending,
         };
-        let near = usize::try_from(behind).is_ok_and(|behind| behind <= WINDOW * 64);
+        let near = usize::try_from(behind).is_ok_and(|behind| behind <= LATE_MAX);
         if *room == 0 || !near {
             return false;
         }

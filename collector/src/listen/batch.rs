@@ -32,6 +32,8 @@ pub(super) struct Batches {
     slab: Vec<u8>,
     arrivals: Vec<Arrival>,
     drops: DropCount,
+    /// Datagrams that the last call brought.
+    taken: usize,
 }
 
 /// A datagram in the slab.
@@ -50,7 +52,13 @@ impl Batches {
             slab: vec![0; BATCH * STRIDE],
             arrivals: Vec::with_capacity(BATCH),
             drops: DropCount::default(),
+            taken: 0,
         }
+    }
+
+    /// Whether the last call left nothing in the socket.
+    pub(super) fn took_all(&self) -> bool {
+        self.taken < BATCH
     }
 
     /// Waits for datagrams, at most as long as the socket's receive timeout, and returns those of allowed sources.
@@ -72,6 +80,7 @@ impl Batches {
 
     fn receive(&mut self, allow: &AllowList, stats: &SocketStats) -> nix::Result<()> {
         self.arrivals.clear();
+        self.taken = 0;
         // New for each call: the kernel writes the lengths that it used over those that it was offered, and a header that was
         // used for a message without a drop count would have no room for one ever after.
         let mut headers =
@@ -90,9 +99,9 @@ impl Batches {
             None,
         )?;
         let mut clock = None;
-        let (mut datagrams, mut octets) = (0, 0);
+        let mut octets = 0;
         for (index, message) in messages.enumerate() {
-            datagrams += 1;
+            self.taken += 1;
             octets += u64::try_from(message.bytes).unwrap_or(u64::MAX);
             if message.flags.contains(MsgFlags::MSG_TRUNC) {
                 stats.truncated.fetch_add(1, Relaxed);
@@ -112,6 +121,7 @@ impl Batches {
                 received_at: stamp.unwrap_or_else(|| *clock.get_or_insert_with(flow::clock::now)),
             });
         }
+        let datagrams = u64::try_from(self.taken).unwrap_or(u64::MAX);
         stats.received_datagrams.fetch_add(datagrams, Relaxed);
         stats.received_octets.fetch_add(octets, Relaxed);
         stats.batches.fetch_add(1, Relaxed);

@@ -24,8 +24,9 @@ pub struct ListenConfig {
     /// Sockets, each with a thread of its own, that share each address (`SO_REUSEPORT`): the kernel keeps an exporter
     /// with one of them. 1 is enough for several hundred thousand datagrams a second.
     pub threads_per_address: usize,
-    /// Batches (of up to 64 datagrams each) that may wait for the tape. When it is full, the newest batch is dropped and
-    /// its datagrams are counted as `queue_full`; the sockets are never blocked.
+    /// Batches (of up to 64 datagrams each) that may wait for the tape. When it is full, the newest batch waits for two
+    /// seconds, and what arrives meanwhile in the receive buffers; then it is dropped and its datagrams are counted as
+    /// `queue_full`.
     pub queue_batches: usize,
     /// Exporters that are heard; by default all private address ranges. `["0.0.0.0/0", "::/0"]` hears everybody.
     pub allow: Vec<IpNet>,

@@ -1,12 +1,15 @@
 //! The listener: sockets, a thread for each, and their stop.
 
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use flow::Datagram;
+use flow::clock::Stopwatch;
 use nix::errno::Errno;
 
 use super::allow::AllowList;
@@ -15,6 +18,12 @@ use super::config::ListenConfig;
 use super::error::ListenError;
 use super::socket::{self, Bound, WAIT};
 use super::stats::{ListenStats, SocketStats};
+
+/// How long a thread that has taken all there was lets more arrive, in the socket's receive buffer: a call then brings many
+/// instead of one or two, and so does each write of the tape.
+const GATHER: Duration = Duration::from_millis(1);
+/// How long the newest batch waits for a place in a full queue. What arrives meanwhile waits in the receive buffer.
+const PLACE_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// All UDP sockets of a collector: [`new`](Self::new) builds, [`bind`](Self::bind) opens the sockets,
 /// [`run`](Self::run) starts a thread for each.
@@ -77,11 +86,12 @@ impl Listener {
         Arc::clone(&self.stats)
     }
 
-    /// Starts a thread for each bound socket. They end within 100 ms after `stop` is set, or when nobody reads the queue any
-    /// more.
+    /// Starts a thread for each bound socket. They end within 100 ms after `stop` is set, two seconds if the queue is full, or
+    /// when nobody reads it any more.
     ///
-    /// `queue` should hold [`ListenConfig::queue_batches`] batches. When it is full, the newest batch is dropped and its
-    /// datagrams are counted as `queue_full`.
+    /// `queue` should hold [`ListenConfig::queue_batches`] batches. When it is full, the newest batch waits for two seconds,
+    /// while the socket's receive buffer takes what arrives. Then it is dropped, its datagrams are counted as `queue_full`, and
+    /// so are later ones at once until there is a place again.
     ///
     /// # Errors
     ///
@@ -101,6 +111,7 @@ impl Listener {
                 stats,
                 queue: queue.clone(),
                 stop: Arc::clone(stop),
+                given_up: false,
             };
             let thread = thread::Builder::new()
                 .name(format!("listen-{}", address.port()))
@@ -138,16 +149,20 @@ struct Hearing {
     stats: Arc<SocketStats>,
     queue: SyncSender<Vec<Datagram>>,
     stop: Arc<AtomicBool>,
+    /// The queue was full for too long, and still is.
+    given_up: bool,
 }
 
 impl Hearing {
     fn run(mut self) {
         while !self.stop.load(Relaxed) {
             match self.batches.next(&self.allow, &self.stats) {
-                Ok(batch) if batch.is_empty() => {}
                 Ok(batch) => {
-                    if self.offer(batch).is_break() {
+                    if !batch.is_empty() && self.offer(batch).is_break() {
                         return;
+                    }
+                    if self.batches.took_all() {
+                        thread::sleep(GATHER);
                     }
                 }
                 Err(Errno::EAGAIN | Errno::EINTR) => {}
@@ -156,15 +171,36 @@ impl Hearing {
         }
     }
 
-    fn offer(&self, batch: Vec<Datagram>) -> std::ops::ControlFlow<()> {
-        let (batch, flow) = match self.queue.try_send(batch) {
-            Ok(()) => return std::ops::ControlFlow::Continue(()),
-            Err(TrySendError::Full(batch)) => (batch, std::ops::ControlFlow::Continue(())),
-            Err(TrySendError::Disconnected(batch)) => (batch, std::ops::ControlFlow::Break(())),
-        };
+    fn offer(&mut self, mut batch: Vec<Datagram>) -> ControlFlow<()> {
+        let waiting = Stopwatch::start();
+        loop {
+            match self.queue.try_send(batch) {
+                Ok(()) => {
+                    self.given_up = false;
+                    return ControlFlow::Continue(());
+                }
+                Err(TrySendError::Full(back))
+                    if !self.given_up && waiting.elapsed() < PLACE_WAIT_MAX =>
+                {
+                    batch = back;
+                    thread::sleep(GATHER);
+                }
+                Err(TrySendError::Full(batch)) => {
+                    self.given_up = true;
+                    self.count_dropped(&batch);
+                    return ControlFlow::Continue(());
+                }
+                Err(TrySendError::Disconnected(batch)) => {
+                    self.count_dropped(&batch);
+                    return ControlFlow::Break(());
+                }
+            }
+        }
+    }
+
+    fn count_dropped(&self, batch: &[Datagram]) {
         let dropped = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         self.stats.queue_full.fetch_add(dropped, Relaxed);
-        flow
     }
 
     /// A socket that fails again and again must not take the processor: ten tries a second, each counted, the first logged.

@@ -1,8 +1,9 @@
 //! UDP sockets: receive, stamp, hand on. Nothing here looks into a datagram.
 //!
 //! One thread per socket takes datagrams from the kernel in batches ([`batch`]), refuses sources that are not on the
-//! allow list before anything is allocated for them ([`allow`]), and offers each batch to a bounded queue without ever
-//! waiting for it. What the kernel or the queue dropped is counted per socket ([`stats`]).
+//! allow list before anything is allocated for them ([`allow`]), and offers each batch to a bounded queue. If that is full the
+//! socket's receive buffer is the next one, for a while. What the kernel or the queue dropped is counted per socket
+//! ([`stats`]).
 
 pub mod allow;
 mod batch;

@@ -8,7 +8,7 @@ use flow::Timestamp;
 use super::pcap::*;
 
 #[test]
-fn nanoseconds_and_the_other_byte_order_are_read() {
+fn case_49_nanoseconds_and_the_other_byte_order_are_read() {
     let nanos = Pcap::new(0xa1b2_3c4d, RAW).frame((1_700_000_000, 123_456_789), &udp_v4(b"x"), 29);
     let expected = Timestamp::from_seconds(1_700_000_000).offset(123_456_789);
     assert_eq!(nanos.all().0[0].received_at, expected);
@@ -67,7 +67,7 @@ fn enhanced_packet(at: u64, packet: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn pcapng_counts_time_as_its_interface_says() {
+fn case_49_pcapng_counts_time_as_its_interface_says() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("hand-built.pcapng");
     for (resolution, at) in [(9, 1_700_000_000_123_456_789), (6, 1_700_000_000_123_456)] {
@@ -91,7 +91,7 @@ fn pcapng_counts_time_as_its_interface_says() {
 }
 
 #[test]
-fn a_file_that_ends_within_a_frame_keeps_the_rest() {
+fn case_49_a_file_that_ends_within_a_frame_keeps_the_rest() {
     let whole = Pcap::micros(RAW).frames(&[udp_v4(b"one"), udp_v4(b"two")]);
     // The second frame starts at 24 + 16 + 31 octets.
     for length in [72, 80, 87, 100, 117] {
@@ -104,7 +104,7 @@ fn a_file_that_ends_within_a_frame_keeps_the_rest() {
 }
 
 #[test]
-fn damage_in_the_middle_is_an_error_with_file_and_frame() {
+fn case_49_damage_in_the_middle_is_an_error_with_file_and_frame() {
     let mut file = Pcap::micros(RAW).frames(&[udp_v4(b"one"), udp_v4(b"two")]);
     file.octets[71 + 8..71 + 12].copy_from_slice(&u32::MAX.to_le_bytes());
     let path = file.folder.path().join("damaged.pcap");

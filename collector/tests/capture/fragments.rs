@@ -56,7 +56,7 @@ fn fragments_v6(packet: &[u8], size: usize) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn fragments_become_the_largest_datagram_again() {
+fn case_49_fragments_become_the_largest_datagram_again() {
     let payload: Vec<u8> = (0..65_507_u32).map(|n| n.to_le_bytes()[0]).collect();
     let mut v4 = fragments_v4(&udp_v4(&payload), 1480);
     v4.reverse();
@@ -73,7 +73,7 @@ fn fragments_become_the_largest_datagram_again() {
 }
 
 #[test]
-fn a_lost_fragment_is_counted_and_spoils_nothing_else() {
+fn case_49_a_lost_fragment_is_counted_and_spoils_nothing_else() {
     let mut frames = fragments_v4(&udp_v4(&[7; 3000]), 1480);
     frames.remove(1);
     frames.push(udp_v4(b"whole"));
@@ -83,7 +83,7 @@ fn a_lost_fragment_is_counted_and_spoils_nothing_else() {
 }
 
 #[test]
-fn a_fragment_that_comes_a_minute_late_completes_nothing() {
+fn case_49_a_fragment_that_comes_a_minute_late_completes_nothing() {
     let frames = fragments_v4(&udp_v4(&[7; 2000]), 1480);
     let file = Pcap::micros(RAW)
         .frame((1_700_000_000, 0), &frames[0], frames[0].len())

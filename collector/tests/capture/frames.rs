@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::pcap::*;
 
 #[test]
-fn every_link_layer_gives_the_same_datagram() {
+fn case_49_every_link_layer_gives_the_same_datagram() {
     let addresses = [2; 12];
     let q = |tpid: u16, vlan: u8| [&tpid.to_be_bytes()[..], &[0, vlan]].concat();
     let v4 = 0x0800_u16.to_be_bytes();
@@ -67,7 +67,7 @@ fn padding_of_short_frames_is_not_payload() {
 }
 
 #[test]
-fn a_wrong_checksum_is_no_reason_to_lose_a_datagram() {
+fn case_49_a_wrong_checksum_is_no_reason_to_lose_a_datagram() {
     let mut packet = udp_v4(b"export");
     packet[10] ^= 0xff;
     packet[26] ^= 0xff;
@@ -76,7 +76,7 @@ fn a_wrong_checksum_is_no_reason_to_lose_a_datagram() {
 }
 
 #[test]
-fn ipv6_may_have_extension_headers() {
+fn case_49_ipv6_may_have_extension_headers() {
     let udp = UdpHeader::with_ipv6_checksum(
         50_000,
         4739,
@@ -116,7 +116,7 @@ fn ipv6_may_have_extension_headers() {
 }
 
 #[test]
-fn what_is_no_datagram_is_told_apart() {
+fn case_49_what_is_no_datagram_is_told_apart() {
     let tcp = {
         let mut packet = Vec::new();
         let builder = PacketBuilder::ipv4(V4.0, V4.1, 64).tcp(1, 2, 3, 4);

@@ -8,29 +8,6 @@ use crate::support::{decode, decoder, met, position, run};
 use crate::wire::{FIELDS, datagram, record, set, template, v5, v9, v9_options};
 
 #[test]
-fn samplers_are_told_apart_and_unknown_stays_unknown() {
-    let options = v9_options(300, &[(1, 4)], &[(48, 1), (50, 4)]);
-    let said = [
-        &[0, 0, 0, 0, 1, 0, 0, 0, 100][..],
-        &[0, 0, 0, 0, 2, 0, 0, 7, 208],
-    ]
-    .concat();
-    let sets = [
-        set(1, &options),
-        set(300, &said),
-        set(0, &template(256, &[(48, 1), (1, 4)])),
-        set(256, &[1, 0, 0, 0, 10, 2, 0, 0, 0, 20, 3, 0, 0, 0, 30]),
-    ];
-    let (decoder, batch) = run(vec![v9(0, 1, &sets)]);
-    let intervals: Vec<_> = (0..3)
-        .map(|row| batch.columns.sampling_interval.get(row))
-        .collect();
-    assert_eq!(intervals, [Some(100), Some(2_000), None]);
-    assert_eq!(decoder.books().options_records, 2);
-    assert_eq!(decoder.exporters()[0].sampling_intervals, [100, 2_000]);
-}
-
-#[test]
 fn names_of_options_data_reach_the_rows() {
     // Interface 7 is "wan"; application 13:1 is "sip"; VRF 5 is "blue".
     let mut interface = vec![0, 0, 0, 7];
@@ -91,27 +68,6 @@ fn a_restart_goes_on_with_templates_sampling_and_what_waited() {
     assert_eq!(batch.position(1), position(1));
     assert!(after.books().balance());
     assert_eq!(after.books().seen, 3);
-}
-
-#[test]
-fn a_restored_template_that_does_not_fit_is_not_trusted() {
-    let (before, _) = run(vec![v9(0, 1, &[set(0, &template(256, FIELDS))])]);
-    let state = before.state().away_before(position(1));
-    let mut after = Decoder::restore(DecodeConfig::default(), FieldTable::builtin(), state, []);
-    let mut batch = FlowBatch::default();
-    let data = [9_u8; 24];
-    after.decode(
-        &datagram(v9(1, 1, &[set(256, &data)])),
-        position(1),
-        &mut batch,
-    );
-    assert_eq!(
-        (batch.rows(), met(&after, Problem::TemplateDistrusted)),
-        (0, 1)
-    );
-    let new = v9(2, 1, &[set(0, &template(256, &[(8, 4), (1, 8)]))]);
-    after.decode(&datagram(new), position(2), &mut batch);
-    assert_eq!(batch.rows(), 2);
 }
 
 #[test]

@@ -2,14 +2,17 @@
 #![expect(clippy::unwrap_used, reason = "what helps a test may fail it")]
 
 mod captures;
+mod cuts;
 mod differential;
-mod faults;
 mod goldens;
 mod learned;
 mod memory;
 mod quotas;
+mod roundtrip;
+#[path = "../faults/support.rs"]
 mod support;
 mod telegraf;
 mod timeouts;
-mod values;
+mod v5;
+#[path = "../faults/wire.rs"]
 mod wire;

@@ -21,7 +21,7 @@ fn counted(rows: &[Row]) -> Vec<bool> {
 }
 
 #[test]
-fn three_hops_with_ingress_and_egress_are_counted_once() {
+fn case_37_three_hops_with_ingress_and_egress_are_counted_once() {
     // 20 conversations, both directions, a record a minute for ten minutes, at three exporters, each at ingress and
     // egress: 2 × 3 observations of each. Truth: 20 × 10 × (1000 + 5000) octets.
     let mut rows = Vec::new();

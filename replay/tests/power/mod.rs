@@ -65,6 +65,24 @@ impl Journal {
         *self.refuse.lock().unwrap() = Some(Box::new(refuse));
     }
 
+    /// Refuses the first change whose number is not below `first`, and those after it: `many` in all.
+    pub(crate) fn refuse_some(
+        &self,
+        first: usize,
+        many: usize,
+        refusal: impl Fn(&Change<'_>) -> Option<Refusal> + Send + Sync + 'static,
+    ) {
+        let left = std::sync::atomic::AtomicUsize::new(many);
+        self.refuse(move |number, change| {
+            use std::sync::atomic::Ordering::Relaxed;
+            let due = number >= first && left.load(Relaxed) > 0;
+            if due {
+                left.fetch_sub(1, Relaxed);
+            }
+            due.then(|| refusal(change)).flatten()
+        });
+    }
+
     /// Nothing is refused any more.
     pub(crate) fn allow(&self) {
         *self.refuse.lock().unwrap() = None;

@@ -8,11 +8,12 @@ use crate::config::ServeConfig;
 use crate::error::EngineError;
 
 /// What statements may do. No source of data outside the engine is in it (file, URL, remote, S3, executable, …), no
-/// dictionary (its source could be one), no backup, no user administration, no `SYSTEM SHUTDOWN`.
+/// dictionary (its source could be one), no user administration, no `SYSTEM SHUTDOWN`. Backups are written to and read from
+/// one folder beside the tables.
 const GRANTS: [&str; 2] = [
     "SELECT, INSERT, ALTER, DROP, TRUNCATE, OPTIMIZE, SHOW, UNDROP TABLE, KILL QUERY, CREATE DATABASE, CREATE TABLE, \
      CREATE VIEW, CREATE TEMPORARY TABLE, CREATE ARBITRARY TEMPORARY TABLE, SYSTEM MERGES, \
-     SYSTEM TTL MERGES, SYSTEM FLUSH, SYSTEM DROP CACHE ON *.*",
+     SYSTEM TTL MERGES, SYSTEM FLUSH, SYSTEM DROP CACHE, BACKUP ON *.*",
     "TABLE ENGINE ON MergeTree, TABLE ENGINE ON AggregatingMergeTree, TABLE ENGINE ON ReplacingMergeTree, \
      TABLE ENGINE ON SummingMergeTree, TABLE ENGINE ON CollapsingMergeTree, TABLE ENGINE ON \
      VersionedCollapsingMergeTree, TABLE ENGINE ON Memory, TABLE ENGINE ON Null, TABLE ENGINE ON Set, \
@@ -28,6 +29,8 @@ pub(crate) struct Layout {
     pub(crate) configuration: PathBuf,
     users: PathBuf,
     files: PathBuf,
+    /// Where `BACKUP` writes to and `RESTORE` reads from.
+    backups: PathBuf,
     /// Locked by the running engine.
     pub(crate) lock: PathBuf,
 }
@@ -39,6 +42,7 @@ impl Layout {
             configuration: data_dir.join("engine.xml"),
             users: data_dir.join("engine-users.xml"),
             files: data_dir.join("files"),
+            backups: data_dir.join("backups"),
             lock: data_dir.join("engine.lock"),
         }
     }
@@ -50,7 +54,7 @@ impl Layout {
     /// [`EngineError::Io`], fatal.
     pub(crate) fn make(data_dir: &Path) -> Result<Self, EngineError> {
         let layout = Self::new(data_dir);
-        for path in [data_dir, &layout.tables, &layout.files] {
+        for path in [data_dir, &layout.tables, &layout.files, &layout.backups] {
             fs::create_dir_all(path).map_err(EngineError::io("make the directory", path))?;
             fs::set_permissions(path, fs::Permissions::from_mode(0o700))
                 .map_err(EngineError::io("close the directory", path))?;
@@ -65,9 +69,9 @@ impl Layout {
     /// [`EngineError::Io`] or [`EngineError::Path`], fatal.
     pub(crate) fn write(&self, config: &ServeConfig) -> Result<(), EngineError> {
         let users = plain(&self.users)?;
-        let files = plain(&self.files)?;
+        let folders = [plain(&self.files)?, plain(&self.backups)?];
         let written = [
-            (&self.configuration, server(config, users, files)),
+            (&self.configuration, server(config, users, folders)),
             (&self.users, user(config)),
         ];
         for (path, text) in written {
@@ -139,13 +143,14 @@ pub(crate) const ALLOCATOR: (&str, &str) =
 /// Two loggers are silent: `executeQuery` repeats each exception, which the client gets, with a stack trace; and
 /// `ThreadStatus` says "current_thread contains invalid address" at the end of every insert stream of 26.7.3, whose
 /// thread had a status already, to no effect (24,000 requests, half of them failing, did not harm the process).
-fn server(config: &ServeConfig, users: &str, files: &str) -> String {
+fn server(config: &ServeConfig, users: &str, [files, backups]: [&str; 2]) -> String {
     let memory = tracked(config);
     let threads = config.threads.max(1);
     format!(
         "<clickhouse>
     <users_config>{users}</users_config>
     <user_files_path>{files}/</user_files_path>
+    <backups><allowed_path>{backups}/</allowed_path></backups>
     <allow_no_password>1</allow_no_password>
     <max_server_memory_usage>{memory}</max_server_memory_usage>
     <logger>

@@ -27,12 +27,14 @@ pub(crate) enum Statement<'a> {
 ///
 /// # Errors
 ///
-/// An exception for more than one statement, `INTO OUTFILE` and `FROM INFILE`; the client gets it.
+/// An exception for more than one statement, `INTO OUTFILE`, `FROM INFILE`, and backups elsewhere than in files; the
+/// client gets it.
 pub(crate) fn classify(text: &[u8]) -> Result<Statement<'_>, Exception> {
     let word = |token: Token| Word::of(text, token);
     let mut lexer = Lexer::new(text);
     let (mut depth, mut ended, mut previous) = (0_u32, false, Word::Other);
     let mut insert = Taking::Nothing;
+    let mut backup = false;
     while let Some(token) = lexer.next() {
         if ended {
             let reason = "Multi-statements are not allowed";
@@ -40,6 +42,10 @@ pub(crate) fn classify(text: &[u8]) -> Result<Statement<'_>, Exception> {
         }
         let current = word(token);
         match (token.kind, current) {
+            // Its other places are other machines, which no grant forbids it.
+            (Kind::Open, _) if backup && previous != Word::File => {
+                return Err(Exception::refused("backups are files: File('name')"));
+            }
             (Kind::Open, _) => depth += 1,
             (Kind::Close, _) => depth = depth.saturating_sub(1),
             (Kind::Semicolon, _) => ended = true,
@@ -49,6 +55,7 @@ pub(crate) fn classify(text: &[u8]) -> Result<Statement<'_>, Exception> {
             (_, Word::Infile) if previous == Word::From => {
                 return Err(Exception::refused("FROM INFILE is not allowed"));
             }
+            (_, Word::Backup) if token.start == first(text) => backup = true,
             (_, Word::Insert) if insert == Taking::Nothing && token.start == first(text) => {
                 insert = Taking::Data;
             }
@@ -86,12 +93,14 @@ enum Word {
     Select,
     Values,
     Format,
+    Backup,
+    File,
     Other,
 }
 
 impl Word {
     fn of(text: &[u8], token: Token) -> Self {
-        const WORDS: [(&[u8], Word); 9] = [
+        const WORDS: [(&[u8], Word); 12] = [
             (b"insert", Word::Insert),
             (b"into", Word::Into),
             (b"from", Word::From),
@@ -101,6 +110,9 @@ impl Word {
             (b"with", Word::Select),
             (b"values", Word::Values),
             (b"format", Word::Format),
+            (b"backup", Word::Backup),
+            (b"restore", Word::Backup),
+            (b"file", Word::File),
         ];
         let text = text.get(token.start..token.end).unwrap_or_default();
         let found = WORDS

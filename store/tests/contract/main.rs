@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod answers;
+mod faults;
 mod filters;
 mod hostile;
 mod large;

@@ -28,7 +28,11 @@ fn is_taken<T>(outcome: Result<T, StoreError>, by: &str) -> bool {
 async fn a_copy_waits_until_the_other_is_silent_and_the_same_place_does_not() {
     for place in places().await {
         let store = &place.store;
+        store.check_alone("paris").await.unwrap();
         let first = store.take_name(claim("one")).await.unwrap();
+        store.check_alone("berlin").await.unwrap();
+        let refusal = store.check_alone("paris").await.unwrap_err().to_string();
+        assert!(refusal.starts_with("collector berlin writes"), "{refusal}");
         // The process died and starts again where it was.
         let again = store.take_name(claim("one")).await.unwrap();
         store.keep_name(&again).await.unwrap();

@@ -222,8 +222,8 @@ async fn an_insert_that_breaks_off_stores_nothing() {
 }
 
 /// Statements that would reach beyond the engine's own tables, and the code that refuses each: 497 is
-/// `ACCESS_DENIED`, 344 `SUPPORT_IS_DISABLED`, 62 `SYNTAX_ERROR`.
-const REFUSED: [(&str, u32); 15] = [
+/// `ACCESS_DENIED`, 36 `BAD_ARGUMENTS`, 344 `SUPPORT_IS_DISABLED`, 62 `SYNTAX_ERROR`.
+const REFUSED: [(&str, u32); 18] = [
     ("SELECT * FROM file('/etc/passwd', 'LineAsString')", 497),
     (
         "INSERT INTO FUNCTION file('x.csv', 'CSV', 'a UInt8') SELECT 1",
@@ -254,7 +254,13 @@ const REFUSED: [(&str, u32); 15] = [
     ("CREATE DATABASE d ENGINE = Filesystem('/etc')", 497),
     ("CREATE USER somebody", 497),
     ("CREATE FUNCTION one AS () -> 1", 497),
-    ("BACKUP TABLE system.one TO File('x')", 497),
+    ("BACKUP TABLE system.one TO File('/etc/x')", 36),
+    ("BACKUP TABLE system.one TO File('../../x')", 36),
+    (
+        "BACKUP TABLE system.one TO S3('http://127.0.0.1:1/bucket/a')",
+        344,
+    ),
+    ("RESTORE TABLE system.one FROM File('/etc/x')", 36),
     ("SYSTEM SHUTDOWN", 497),
     ("SELECT 1; DROP TABLE t", 62),
 ];

@@ -1,4 +1,5 @@
 //! Captures by name, and the decoder over them.
+#![allow(dead_code, reason = "two test programs share it, and each uses a part")]
 
 use std::path::PathBuf;
 

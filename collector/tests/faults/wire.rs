@@ -1,4 +1,5 @@
 //! Export packets made octet by octet, as the RFCs draw them.
+#![allow(dead_code, reason = "two test programs share it, and each uses a part")]
 
 use bytes::Bytes;
 use flow::{Datagram, Feed, Timestamp};
