@@ -358,6 +358,8 @@ mod tests {
             let all = text
                 .split(";\n\n")
                 .filter(|made| made.starts_with("ALTER TABLE"));
+            // How a column is compressed is no change of it.
+            let all = all.filter(|made| !made.contains("CODEC("));
             all.filter(|made| made.contains(" COLUMN ") && wanted(made))
                 .count()
         };
