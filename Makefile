@@ -2,7 +2,7 @@
 
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release/flowreel
 
-.PHONY: demo test check bench bless fuzz setup-build setup-test setup-fuzz
+.PHONY: demo test check bench bless fuzz torture setup-build setup-test setup-fuzz
 
 # Builds, starts everything, plays two hours of history and goes on live. Ctrl-C ends it.
 # `make demo ARGS="--http 127.0.0.1:9090"` hands flags on; `flowreel demo --help` names them.
@@ -33,6 +33,14 @@ bless: setup-build
 # What every `make test` has of it: the tests named fuzzed.
 fuzz: setup-build setup-fuzz
 	scripts/fuzz.sh
+
+# Injures the product by chance for an hour and kills it 500 times; TORTURE_SECONDS, TORTURE_KILLS and TORTURE_SEED say
+# otherwise. A failure says which exporter or bucket differs, and keeps the data directory.
+torture: setup-build setup-test
+	TORTURE_SECONDS=$${TORTURE_SECONDS:-3600} TORTURE_SEED=$${TORTURE_SEED:-$$(date +%s)} \
+		cargo test --release --locked --test torture -- --nocapture
+	TORTURE_KILLS=$${TORTURE_KILLS:-500} TORTURE_SEED=$${TORTURE_SEED:-$$(date +%s)} \
+		cargo test --release --locked --test faults_process case_46 -- --nocapture
 
 setup-build:
 	@scripts/packages.sh build

@@ -207,56 +207,11 @@ fn every_capture_with_a_known_truth_imports_to_its_number_of_records() {
 }
 
 #[test]
-fn a_server_that_is_killed_while_it_receives_stores_everything_exactly_once() {
-    let Some(folder) = captures() else { return };
-    let capture = folder.join("generated/softflowd-v5-synscan.pcap");
-    let (records, octets, packets, datagrams) = (2002, 88_518, 2011, 69);
-    let data = tempfile::tempdir().unwrap();
-    let mut received = 0;
-    // Killed at once after a burst, when the last insert is just acknowledged or not; datagrams come while it starts.
-    for _ in 0..3 {
-        let server = Server::start(data.path(), &[]);
-        std::thread::scope(|scope| {
-            scope.spawn(|| send(&capture, &server));
-            eventually("something is stored", || {
-                (server.accounting().records.stored > 0).then_some(())
-            });
-        });
-        received += datagrams;
-        eventually("all is received", || {
-            (server.accounting().datagrams.received >= received).then_some(())
-        });
-        server.kill();
-    }
-    let server = Server::start(data.path(), &[]);
-    let books = server.wait_for_datagrams(received);
-    assert!(
-        books.datagrams.balances() && books.records.balances(),
-        "{books:?}"
-    );
-    let repeated = books.datagrams.dropped[&flow::DropKind::Duplicate];
-    assert_eq!(books.datagrams.stored + repeated, received);
-    let rows: Vec<TopRow> = server.get(&format!("/api/v1/top/exporters?{ALWAYS}"));
-    assert_eq!(totals(&rows).records, books.records.stored);
-    if repeated == 0 {
-        let all = Totals {
-            records: 3 * records,
-            octets: 3 * octets,
-            packets: 3 * packets,
-        };
-        assert_eq!(totals(&rows), all);
-    }
-    let applications: Vec<TopRow> =
-        server.get(&format!("/api/v1/top/applications?{ALWAYS}&limit=10000"));
-    assert_eq!(totals(&applications), totals(&rows));
-}
-
-#[test]
 fn while_the_engine_is_dead_flows_are_late_and_not_lost() {
     let Some(folder) = captures() else { return };
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path(), &[]);
-    let engine = engine_of(server.running.pid);
+    let engine = server.engine();
     support::signal(engine, nix::sys::signal::Signal::SIGKILL);
     send(&folder.join("generated/softflowd-v5-synscan.pcap"), &server);
     let books = server.wait_for_datagrams(69);
@@ -270,28 +225,7 @@ fn while_the_engine_is_dead_flows_are_late_and_not_lost() {
             .ok()
     });
     assert_eq!(totals(&rows).octets, 88_518);
-    assert_ne!(engine_of(server.running.pid), engine);
-}
-
-/// The child process of the server.
-fn engine_of(server: u32) -> u32 {
-    let path = format!("/proc/{server}/task/{server}/children");
-    eventually("the engine runs", || {
-        // Any thread may have started it.
-        let tasks = std::fs::read_dir(format!("/proc/{server}/task")).ok()?;
-        let children = tasks
-            .flatten()
-            .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-        let mut pids = children.flat_map(|text| {
-            text.split_whitespace()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        });
-        pids.next().and_then(|pid| pid.parse().ok()).or_else(|| {
-            assert!(Path::new(&path).exists(), "the server is gone");
-            None
-        })
-    })
+    assert_ne!(server.engine(), engine);
 }
 
 #[test]

@@ -13,17 +13,8 @@ use std::process::{Child, Command, Stdio};
 
 use api::plant::{ImportState, ImportStatus};
 use nix::sys::signal::Signal;
+use support::http::status_of;
 use support::{Running, Server, binary, captures, eventually, flowreel, signal};
-
-/// Sends a request as it stands, and returns the status.
-fn status_of(server: &Server, request: &[u8]) -> u16 {
-    let mut stream = TcpStream::connect(server.running.http).unwrap();
-    stream.write_all(request).unwrap();
-    let mut answer = [0; 12];
-    stream.read_exact(&mut answer).unwrap();
-    // RFC 9112 §4: `HTTP/1.1 200 OK`.
-    std::str::from_utf8(&answer[9..]).unwrap().parse().unwrap()
-}
 
 fn send(capture: &Path, server: &Server, times: usize) {
     let to = server.udp().to_string();
@@ -44,30 +35,6 @@ fn send(capture: &Path, server: &Server, times: usize) {
     }
 }
 
-/// The engine's process: a child of the server, whichever thread started it.
-fn engine_of(server: u32) -> u32 {
-    eventually("the engine runs", || {
-        let tasks = std::fs::read_dir(format!("/proc/{server}/task")).ok()?;
-        tasks
-            .flatten()
-            .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
-            .find_map(|children| children.split_whitespace().next()?.parse().ok())
-    })
-}
-
-fn metric(server: &Server, name: &str) -> Option<u64> {
-    let text = ureq::get(format!("{}/metrics", server.url()))
-        .call()
-        .unwrap()
-        .body_mut()
-        .read_to_string()
-        .unwrap();
-    let line = text
-        .lines()
-        .find(|line| line.split(' ').next() == Some(name))?;
-    line.rsplit(' ').next()?.parse().ok()
-}
-
 #[test]
 fn a_server_whose_engine_hangs_ends_in_time_and_nothing_is_lost() {
     let Some(folder) = captures() else { return };
@@ -77,7 +44,7 @@ fn a_server_whose_engine_hangs_ends_in_time_and_nothing_is_lost() {
     // By tshark: 69 datagrams with 2002 records.
     send(&capture, &server, 1);
     server.wait_for_datagrams(69);
-    signal(engine_of(server.running.pid), Signal::SIGSTOP);
+    signal(server.engine(), Signal::SIGSTOP);
     send(&capture, &server, 5);
     eventually("all is on tape", || {
         (server.accounting().datagrams.received == 6 * 69).then_some(())
@@ -110,7 +77,7 @@ fn readiness_says_when_the_engine_is_away() {
             .map(|answer| answer.status().as_u16())
     };
     assert_eq!(ready().unwrap(), 200);
-    signal(engine_of(server.running.pid), Signal::SIGKILL);
+    signal(server.engine(), Signal::SIGKILL);
     eventually("it is not ready", || {
         matches!(ready(), Err(ureq::Error::StatusCode(503))).then_some(())
     });
@@ -128,40 +95,13 @@ fn metrics_count_what_a_capture_holds() {
         1,
     );
     server.wait_for_datagrams(69);
-    assert_eq!(
-        metric(&server, "flowreel_received_datagrams_total"),
-        Some(69)
-    );
-    assert_eq!(
-        metric(&server, "flowreel_received_records_total"),
-        Some(2002)
-    );
-    assert_eq!(metric(&server, "flowreel_engine_starts_total"), Some(1));
+    assert_eq!(server.metric("flowreel_received_datagrams_total"), Some(69));
+    assert_eq!(server.metric("flowreel_received_records_total"), Some(2002));
+    assert_eq!(server.metric("flowreel_engine_starts_total"), Some(1));
     let address = server.udp();
     let buffer =
         format!("flowreel_collector_socket_receive_buffer_octets_got{{address=\"{address}\"}}");
-    assert!(metric(&server, &buffer).unwrap() > 0);
-}
-
-#[test]
-fn what_is_too_large_or_for_somebody_else_is_refused() {
-    let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &[]);
-    let evil = b"GET /api/v1/accounting HTTP/1.1\r\nHost: evil.example\r\n\r\n";
-    assert_eq!(status_of(&server, evil), 403);
-
-    // One octet more than is taken, of three MiB that are announced.
-    let mut rules =
-        b"PUT /api/v1/rules HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-        Content-Length: 3145728\r\n\r\n"
-            .to_vec();
-    rules.extend(std::iter::repeat_n(b' ', (2 << 20) + 1));
-    assert_eq!(status_of(&server, &rules), 413);
-
-    // 17 GiB are refused before the first octet of them, and leave no file.
-    let upload = b"POST /api/v1/imports?name=a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 18253611008\r\n\r\n";
-    assert_eq!(status_of(&server, upload), 413);
-    assert_eq!(uploads(data.path()), 0);
+    assert!(server.metric(&buffer).unwrap() > 0);
 }
 
 #[test]
@@ -192,7 +132,7 @@ fn an_upload_that_the_disk_cannot_hold_beside_the_tape_is_refused() {
     );
     let upload =
         b"POST /api/v1/imports?name=a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 24\r\n\r\n";
-    assert_eq!(status_of(&server, upload), 507);
+    assert_eq!(status_of(server.running.http, upload), 507);
 }
 
 fn uploads(data: &Path) -> usize {
@@ -317,7 +257,7 @@ fn an_import_that_a_crash_interrupted_fails_and_its_feed_ends_once() {
                 .starts_with("interrupted")
         );
         assert_eq!(
-            metric(&server, "flowreel_replay_appended_datagrams_total"),
+            server.metric("flowreel_replay_appended_datagrams_total"),
             Some(marks)
         );
         // Until the decoder has passed it, it is counted as one that waits on tape.
@@ -343,7 +283,7 @@ fn a_third_upload_at_once_is_told_to_come_again() {
     eventually("two uploads have begun", || {
         (uploads(data.path()) == 2).then_some(())
     });
-    assert_eq!(status_of(&server, head), 429);
+    assert_eq!(status_of(server.running.http, head), 429);
     drop(slow);
 }
 

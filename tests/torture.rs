@@ -15,17 +15,10 @@ use support::chance::Chance;
 use support::injury::{Injury, Severity, pass};
 use support::lab::Lab;
 use support::place::Place;
+use support::setting;
 
 /// Segments are small, so that some are sealed, compressed and begun while something else goes wrong.
 const CONFIG: &str = "[tape]\nsegment_octets = 2097152\nmin_free_octets = 8388608\n";
-
-fn setting(name: &str, default: u64) -> u64 {
-    let text = std::env::var(name).ok();
-    text.map_or(default, |text| {
-        text.parse()
-            .unwrap_or_else(|_| panic!("{name} = '{text}' is no number"))
-    })
-}
 
 #[test]
 fn whatever_is_done_to_it_the_store_holds_what_was_sent() {

@@ -8,7 +8,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -18,6 +18,12 @@ use crate::ApiError;
 pub(crate) async fn refuse_other_sites(request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let is_local = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
+    // A request for a proxy names a host in its first line too (RFC 9112 §3.2.2).
+    if let Some(host) = request.uri().host()
+        && !names_this_machine(host)
+    {
+        return other_host(host).into_response();
+    }
     match check(request.method(), request.headers(), is_local) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
@@ -26,13 +32,18 @@ pub(crate) async fn refuse_other_sites(request: Request, next: Next) -> Response
 
 /// `is_local`: whether the request came over this machine's own loopback.
 fn check(method: &Method, headers: &HeaderMap, is_local: bool) -> Result<(), ApiError> {
+    // RFC 9112 §3.2: more than one is to be refused, as nobody knows which one a proxy went by.
+    if headers.get_all(header::HOST).iter().count() > 1 {
+        return Err(ApiError::refused(
+            StatusCode::BAD_REQUEST,
+            "a request names one host",
+        ));
+    }
     let host = text(headers, header::HOST.as_str());
     if let Some(host) = host
         && !names_this_machine(host)
     {
-        return Err(ApiError::forbidden(format!(
-            "this server answers to an address or 'localhost', not to '{host}'"
-        )));
+        return Err(other_host(host));
     }
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
@@ -53,15 +64,23 @@ fn check(method: &Method, headers: &HeaderMap, is_local: bool) -> Result<(), Api
     Ok(())
 }
 
+fn other_host(host: &str) -> ApiError {
+    ApiError::forbidden(format!(
+        "this server answers to an address or 'localhost', not to '{host}'"
+    ))
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 fn names_this_machine(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
+    // RFC 3986 §3.2.2: an IPv6 address stands in brackets, and behind them nothing but a port.
+    if let Some((address, port)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return address.parse::<std::net::Ipv6Addr>().is_ok()
+            && (port.is_empty() || port.starts_with(':'));
+    }
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     name == "localhost" || name.parse::<std::net::IpAddr>().is_ok()
 }
 
@@ -94,12 +113,24 @@ mod tests {
             "rebind.example",
             "127.0.0.1.example:8080",
             "localhost.example",
+            "[::1].example",
+            "[::1]example:8080",
+            "[localhost]",
         ] {
             assert!(
                 check(&Method::GET, &headers(&[("host", host)]), true).is_err(),
                 "{host}"
             );
         }
+    }
+
+    #[test]
+    fn two_hosts_are_none() {
+        let twice = headers(&[("host", "localhost")]);
+        let mut both = twice.clone();
+        both.append("host", "evil.example".parse().unwrap());
+        assert!(check(&Method::GET, &twice, true).is_ok());
+        assert!(check(&Method::GET, &both, true).is_err());
     }
 
     #[test]

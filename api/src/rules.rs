@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use flow::filter::complete::{Completion, complete};
 use flow::site::Rules;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
 use crate::ApiError;
@@ -26,9 +27,12 @@ pub(crate) async fn rules(State(api): State<Api>) -> Json<Rules> {
     responses((status = 200, body = Rules), (status = 400, body = ErrorBody), (status = 413, body = ErrorBody)))]
 pub(crate) async fn set_rules(
     State(api): State<Api>,
-    body: Result<Json<Rules>, JsonRejection>,
+    body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Json<Rules>, ApiError> {
-    let Json(rules) = body.map_err(not_taken)?;
+    // By its names only: a list would be taken by places, and an empty one for "no rules at all".
+    let Json(named) = body.map_err(not_taken)?;
+    let rules = serde_json::from_value(Value::Object(named));
+    let rules: Rules = rules.map_err(|error| ApiError::parameter("body", error.to_string()))?;
     api.plant.set_rules(rules).await?;
     Ok(Json(api.plant.rules()))
 }

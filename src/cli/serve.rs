@@ -25,6 +25,9 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<()> {
         .mirror
         .extend(args.mirror.iter().map(MirrorConfig::new));
     telemetry::start(&config.log)?;
+    if !engine::give_back_large_blocks() {
+        tracing::debug!("the C library keeps free memory by rules of its own");
+    }
     crate::config::keep_private();
     let runtime = runtime()?;
     let result = runtime.block_on(run(&config, args));

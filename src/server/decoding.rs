@@ -147,6 +147,7 @@ impl Decoding {
             exporters: Arc::new(self.pipeline.exporters()),
             problems: self.pipeline.problems(),
             learned: self.pipeline.learned(),
+            holdings: self.pipeline.holdings(),
         });
     }
 }

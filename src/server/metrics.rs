@@ -51,6 +51,7 @@ impl Counters {
         reading.mirrors(shared, &self.mirrors);
         reading.plain("replay", shared.tape.counts().each());
         reading.tape_size(shared);
+        reading.holdings(shared);
         reading.plain("store", self.store.stats().read());
         if let Some(engine) = &self.engine {
             // They bear the names that they have alone, of which this is the middle.
@@ -232,6 +233,34 @@ impl Reading {
         for (name, values) in families {
             let help = "Of a mirrored interface";
             self.add(&format!("collector_mirror_{name}"), help, values);
+        }
+    }
+
+    /// How full the tables are whose bounds `docs/limits.md` lists.
+    fn holdings(&mut self, shared: &Shared) {
+        let published = shared.published();
+        let held = published.holdings;
+        let learned = published.learned.len();
+        for (name, help, value) in [
+            ("exporters", "Exporters in the table", held.exporters),
+            (
+                "exporters_octets",
+                "Memory of templates, names, samplers and running totals",
+                held.octets,
+            ),
+            (
+                "waiting_datagrams",
+                "Datagrams that wait for a template",
+                held.waiting,
+            ),
+            (
+                "waiting_octets",
+                "Memory of datagrams that wait for a template",
+                held.waiting_octets,
+            ),
+            ("learned_services", "Services that were learned", learned),
+        ] {
+            self.gauge(&format!("collector_{name}"), help, value as u64);
         }
     }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use collector::decode::{Books, Decoder};
+use collector::decode::{Books, Decoder, Holdings};
 use collector::normalise::{LearnedService, Normaliser};
 use flow::clock::Stopwatch;
 use flow::site::Rules;
@@ -177,6 +177,11 @@ impl Pipeline {
                 .map(str::to_owned);
         }
         exporters
+    }
+
+    /// How full the decoder's tables are.
+    pub(crate) fn holdings(&self) -> Holdings {
+        self.decoder.holdings()
     }
 
     /// Services that were learned.

@@ -279,10 +279,11 @@ impl Plant for RunningPlant {
 
     fn set_rules(&self, rules: Rules) -> BoxFuture<'_, Result<(), PlantError>> {
         Box::pin(async move {
-            self.catalog
-                .set_rules(rules)
-                .await
-                .map_err(failed("the rules cannot be saved"))?;
+            let saved = self.catalog.set_rules(rules).await;
+            saved.map_err(|error| match error {
+                CatalogError::Rules(why) => PlantError::Refused(why.to_string()),
+                other => failed("the rules cannot be saved")(other),
+            })?;
             self.reload_rules().await
         })
     }

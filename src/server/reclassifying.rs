@@ -126,6 +126,49 @@ impl Reclassifier {
         self.replace(noted, known).await
     }
 
+    /// Looks whether the store has a batch, which ends at `end` and of which it refused `refused` rows, exactly once. If
+    /// not, makes it anew, from the tape. Only the embedded engine forgets in a crash what it has acknowledged, and only
+    /// there does nobody else insert.
+    pub(crate) async fn make_sure(
+        &self,
+        batch: &FlowBatch,
+        end: TapePosition,
+        refused: u64,
+        known: Option<PipelineState>,
+    ) -> Result<(), ReclassifyError> {
+        if self.config.store.engine != store::config::Engine::Embedded {
+            return Ok(());
+        }
+        let agrees = || self.store.agrees(&self.collector, batch, refused);
+        if patiently(&self.shared, agrees).await? {
+            return Ok(());
+        }
+        let Some(stretch) = store::stored::around(&self.collector, batch) else {
+            return Ok(());
+        };
+        tracing::warn!(
+            tape.from = %stretch.from, tape.to = %end, rows = batch.rows(),
+            "the store has not each row of a batch once after what happened to it: they are made anew"
+        );
+        let _pinned = self.pin(stretch.from.segment..=end.segment)?;
+        let noted = Noted {
+            from: stretch.received_from,
+            to: stretch.received_to,
+            begin: stretch.from,
+            end,
+            hours: store::stored::hours_of(batch),
+            rows_before: 0,
+        };
+        self.must_be_on_tape(&noted)?;
+        self.store.check_rebuild(&stretch, &noted.hours).await?;
+        self.note(&noted)?;
+        self.replace(noted, known).await?;
+        if !patiently(&self.shared, agrees).await? {
+            tracing::error!("the store still has not each row of the batch once");
+        }
+        Ok(())
+    }
+
     /// Goes on with what an earlier process had begun, if there is such a thing.
     pub(crate) async fn resume(&self, known: Option<PipelineState>) -> Result<(), ReclassifyError> {
         let path = self.note_path();

@@ -112,6 +112,8 @@ impl Road {
             staged: to_store,
             emptied,
             folder: opened.folder,
+            doubted: opened.checkpoint.intent.is_some(),
+            refused_of_last: 0,
             checkpoint: opened.checkpoint,
             shared: shared.clone(),
             abandon: abandoned,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use collector::capture::MirrorStats;
+use collector::decode::Holdings;
 use collector::listen::ListenStats;
 use collector::normalise::LearnedService;
 use flow::accounting::Ledger;
@@ -39,6 +40,7 @@ pub(crate) struct Published {
     pub(crate) exporters: Arc<Vec<ExporterHealth>>,
     pub(crate) problems: Vec<(&'static str, u64)>,
     pub(crate) learned: Vec<LearnedService>,
+    pub(crate) holdings: Holdings,
 }
 
 impl Shared {

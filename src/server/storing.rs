@@ -35,6 +35,10 @@ pub(crate) struct Storing {
     /// Stretches to be decoded again, one at a time, between two inserts.
     pub(crate) jobs: mpsc::Receiver<Job>,
     pub(crate) reclassifier: Reclassifier,
+    /// Whether the store may have a part of the batch, or all of it, from an earlier attempt: after a crash of either.
+    pub(crate) doubted: bool,
+    /// Rows of the last batch that the store refused.
+    pub(crate) refused_of_last: u64,
     /// Set when the product stops and the store has had its time: what is not acknowledged then stays on tape.
     pub(crate) abandon: watch::Receiver<bool>,
 }
@@ -65,6 +69,7 @@ impl Storing {
                     self.checkpoint.intent_datagrams = staged.passed.datagrams;
                     if !self.save_until_done(&mut state).await
                         || !self.insert(&writer, &staged).await
+                        || !self.make_sure(&staged).await
                     {
                         return;
                     }
@@ -128,7 +133,10 @@ impl Storing {
                     self.count_refused(staged, &refused);
                     return true;
                 }
-                Err(error) => self.shared.note_store(Some(&error)),
+                Err(error) => {
+                    self.doubted = true;
+                    self.shared.note_store(Some(&error));
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -146,6 +154,28 @@ impl Storing {
         not_kept.records += now.records.saturating_sub(before.records);
     }
 
+    /// After an attempt that broke off: looks whether the batch is there once. Returns false if the work is abandoned; then
+    /// the next process is in doubt.
+    async fn make_sure(&mut self, staged: &Staged) -> bool {
+        if !self.doubted {
+            return true;
+        }
+        let known = self.folder.state().unwrap_or_default();
+        let refused = self.refused_of_last;
+        let sure = tokio::select! {
+            sure = self.reclassifier.make_sure(&staged.batch, staged.to, refused, known) => sure,
+            () = abandoned(&mut self.abandon) => return false,
+        };
+        if let Err(error) = sure {
+            tracing::error!(
+                tape.from = %staged.from, tape.to = %staged.to, error = %crate::output::chain(&error),
+                "whether a batch is stored once is not known"
+            );
+        }
+        self.doubted = false;
+        true
+    }
+
     fn count_refused(&mut self, staged: &Staged, refused: &Refused) {
         if let Some(error) = &refused.first_error {
             tracing::error!(
@@ -153,6 +183,7 @@ impl Storing {
                 "the store refuses rows; they stay on tape"
             );
         }
+        self.refused_of_last = refused.rows;
         self.checkpoint.refused.records += refused.rows;
         self.checkpoint.refused.datagrams += refused.datagrams;
     }

@@ -13,6 +13,11 @@ use super::shared::Shared;
 
 /// How long the thread waits for datagrams from the wire before it looks at imports, the clock and the stop sign.
 const PATIENCE: Duration = Duration::from_millis(20);
+/// How long it lets batches gather in the queue when it has emptied it: one write and one wake-up of the decoding thread
+/// for all of them.
+const GATHER: Duration = Duration::from_millis(1);
+/// Datagrams that are put on tape with one call; those of the last batch may go beyond.
+const APPEND_MAX: usize = 4096;
 /// How often old segments are looked for.
 const RETAIN_EVERY: Duration = Duration::from_secs(5);
 
@@ -67,7 +72,7 @@ impl Taping {
                 PATIENCE
             };
             match self.wire.recv_timeout(patience) {
-                Ok(datagrams) => self.append(&datagrams),
+                Ok(datagrams) => self.append(datagrams),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -85,9 +90,20 @@ impl Taping {
         }
     }
 
-    fn append(&mut self, datagrams: &[Datagram]) {
-        let appended = self.writer.append(datagrams, clock::now());
+    /// Puts a batch on tape, and those behind it in the queue.
+    fn append(&mut self, mut datagrams: Vec<Datagram>) {
+        let mut emptied = false;
+        while !emptied && datagrams.len() < APPEND_MAX {
+            match self.wire.try_recv() {
+                Ok(more) => datagrams.extend(more),
+                Err(_) => emptied = true,
+            }
+        }
+        let appended = self.writer.append(&datagrams, clock::now());
         self.shared.note_appended(&appended);
+        if emptied {
+            std::thread::sleep(GATHER);
+        }
     }
 
     /// Whoever asked may have gone; then nobody waits for the answer.

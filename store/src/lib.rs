@@ -5,6 +5,7 @@
 //! | [`store`] | [`Store`]: connects, makes the schema, answers questions |
 //! | [`writer`] | [`Writer`]: batches in, exactly once |
 //! | [`question`] | what can be asked, and what comes back |
+//! | [`audit`] | whether a batch is there exactly once |
 //! | [`rebuild`] | a stretch of the past made anew |
 //! | [`stored`] | what the store has of a collector's tape |
 //! | [`backup`] | the database as files |
@@ -21,6 +22,7 @@
 //! | `top`, `series`, `records`, `inventory` | a statement for each question |
 //! | [`catalog`] | SQLite: rules, imports, settings |
 
+pub mod audit;
 pub mod backup;
 pub mod catalog;
 pub mod config;

@@ -295,7 +295,7 @@ pub(crate) fn rows(stretch: &Stretch) -> Sql {
     position(position(sql, ">=", stretch.from), "<", stretch.to)
 }
 
-fn arrived(window: Window) -> Sql {
+pub(crate) fn arrived(window: Window) -> Sql {
     Sql::text("received_at >= fromUnixTimestamp64Nano(?, 'UTC')")
         .instant(window.from)
         .then(" AND received_at < fromUnixTimestamp64Nano(?, 'UTC')")

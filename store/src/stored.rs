@@ -17,7 +17,7 @@ const HOUR_NS: i64 = 3600 * NANOS_PER_SECOND;
 
 /// A row's name, as far as it is not the collector's.
 #[derive(Debug, PartialEq, Eq, Hash, Deserialize, clickhouse::Row)]
-struct Name {
+pub(crate) struct Name {
     tape_segment: u32,
     tape_offset: u32,
     record_offset: u16,
@@ -113,7 +113,7 @@ fn hour(nanos: i64) -> i64 {
     nanos.div_euclid(HOUR_NS) * 3600
 }
 
-fn name_of(batch: &FlowBatch, row: usize) -> Name {
+pub(crate) fn name_of(batch: &FlowBatch, row: usize) -> Name {
     Name {
         tape_segment: batch.origin.tape_segment[row],
         tape_offset: batch.origin.tape_offset[row],
@@ -122,7 +122,7 @@ fn name_of(batch: &FlowBatch, row: usize) -> Name {
 }
 
 /// The smallest stretch that all rows of a batch are in; `None` of an empty one.
-fn around(collector: &str, batch: &FlowBatch) -> Option<Stretch> {
+pub fn around(collector: &str, batch: &FlowBatch) -> Option<Stretch> {
     let positions = (0..batch.rows()).map(|row| batch.position(row));
     let (from, last) = (positions.clone().min()?, positions.max()?);
     let arrived = batch.origin.received_at.iter().copied();

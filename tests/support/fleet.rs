@@ -300,7 +300,7 @@ impl Exporter {
         let now = clock::now();
         let now_ms = u64::try_from(now.nanos() / 1_000_000).unwrap();
         let mut message = Message::new(protocol, self.number.into());
-        if self.datagrams % TEMPLATE_EVERY == 0 {
+        if self.datagrams.is_multiple_of(TEMPLATE_EVERY) {
             message.template(&template);
         }
         for talk in talks {

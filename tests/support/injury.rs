@@ -193,7 +193,7 @@ fn damage_end(
     let at = chance.between(header.max(length.saturating_sub(20_000)), length);
     let all = ledger.positions_from(TapePosition { segment, offset: 0 });
     let is_before = |position: &&TapePosition| u64::from(position.offset) <= at;
-    let hit = all.iter().filter(is_before).next_back().copied();
+    let hit = all.iter().rfind(is_before).copied();
     if chance.between(0, 2) == 0 {
         let mut octet = [0];
         file.read_exact_at(&mut octet, at).unwrap();

@@ -338,7 +338,7 @@ fn try_received(server: &Server) -> Option<Accounting> {
 }
 
 /// Octets that wait for the socket on this port (proc(5), `/proc/net/udp`).
-fn waiting_in_kernel(port: u16) -> u64 {
+pub(crate) fn waiting_in_kernel(port: u16) -> u64 {
     let text = std::fs::read_to_string("/proc/net/udp").unwrap();
     let local = format!(":{port:04X}");
     let of_port = text.lines().filter_map(|line| {

@@ -230,6 +230,15 @@ impl Drop for Server {
     }
 }
 
+/// A number from the environment, for trials that can be longer or others.
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
+    let text = std::env::var(name).ok();
+    text.map_or(default, |text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} = '{text}' is no number"))
+    })
+}
+
 /// Sends a signal to a process that the test started.
 pub(crate) fn signal(pid: u32, signal: nix::sys::signal::Signal) {
     let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());

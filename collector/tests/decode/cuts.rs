@@ -118,7 +118,7 @@ fn datagrams(protocol: Protocol, pieces: &[(usize, Cut)], before: [usize; 3]) ->
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn any_split_and_any_order_of_sets_give_the_same_records(
@@ -289,7 +289,7 @@ fn restarted(decoder: &Decoder, datagrams: &[Datagram], tape_end: usize) -> Deco
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(80))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn any_cut_into_batches_gives_the_same_rows(

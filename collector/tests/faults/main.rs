@@ -6,6 +6,7 @@ mod fixed;
 mod floods;
 mod framing;
 mod imports;
+mod index;
 mod lists;
 mod lying;
 mod numbers;

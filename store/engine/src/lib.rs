@@ -9,7 +9,8 @@
 //! | [`config`] | settings of both sides |
 //! | `serve`, `http`, `request`, `desk`, `session` | a request's way: socket → HTTP → what it asks → its turn → a connection |
 //! | `statement`, `lexer` | tells INSERTs with data from other statements |
-//! | `library` | the C interface; the only `unsafe` code of the product, but for two lines in `serve` |
+//! | `library` | the C interface; the only `unsafe` code of the product, but for two lines in `serve` and `memory` each |
+//! | `memory` | how a process, the parent too, gives memory back |
 //! | `configuration` | what the engine itself reads: memory, durability, grants |
 //! | `supervisor`, `ping`, [`stats`] | starts, watches and restarts the process |
 //!
@@ -25,6 +26,7 @@ mod http;
 mod lexer;
 mod library;
 mod locate;
+mod memory;
 mod ping;
 mod request;
 mod serve;
@@ -36,6 +38,7 @@ mod supervisor;
 pub use config::{ServeConfig, SupervisorConfig};
 pub use error::EngineError;
 pub use locate::locate;
+pub use memory::give_back_large_blocks;
 pub use serve::serve;
 pub use stats::Stats;
 pub use supervisor::{EngineState, Phase, Supervisor};

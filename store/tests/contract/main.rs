@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod answers;
+mod cluster;
 mod faults;
 mod filters;
 mod hostile;
 mod large;
 mod once;
+mod one_shard;
 mod places;
 mod presence;
 mod rebuild;

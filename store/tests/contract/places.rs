@@ -10,27 +10,41 @@ use store::{Config, Store};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::one_shard::OneShard;
+
 /// How long an engine may take to start on a busy machine.
 const START_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// An engine in a process of its own, which ends with the test.
 pub(crate) struct Running {
     process: Child,
-    folder: TempDir,
+    folder: PathBuf,
+    /// Removed with it, if it was made for it.
+    _made: Option<TempDir>,
 }
 
 impl Running {
     /// Starts one on an empty directory. `None` if no library is installed, which fails under `CI=true`.
     pub(crate) async fn start() -> Option<Self> {
+        let made = TempDir::new().unwrap();
+        let mut running = Self::start_in(made.path()).await?;
+        running._made = Some(made);
+        Some(running)
+    }
+
+    /// Starts one whose data are in `data` of this folder, with what else is configured there.
+    pub(crate) async fn start_in(folder: &Path) -> Option<Self> {
         if let Err(error) = engine::locate() {
             let must_run = std::env::var("CI").is_ok_and(|ci| ci == "true");
             assert!(!must_run, "{error}");
             eprintln!("skipped: {error}");
             return None;
         }
-        let folder = TempDir::new().unwrap();
-        let process = spawn(folder.path());
-        let running = Self { process, folder };
+        let running = Self {
+            process: spawn(folder),
+            folder: folder.to_owned(),
+            _made: None,
+        };
         running.wait_until_ready().await;
         Some(running)
     }
@@ -39,7 +53,7 @@ impl Running {
     pub(crate) async fn kill_and_restart(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        self.process = spawn(self.folder.path());
+        self.process = spawn(&self.folder);
         self.wait_until_ready().await;
     }
 
@@ -50,7 +64,7 @@ impl Running {
 
     /// Where it answers.
     pub(crate) fn socket(&self) -> PathBuf {
-        socket(self.folder.path())
+        socket(&self.folder)
     }
 
     /// Runs a statement past the store.
@@ -117,6 +131,7 @@ pub(crate) struct Place {
     pub(crate) store: Store,
     pub(crate) database: String,
     pub(crate) engine: Option<Running>,
+    _one_shard: Option<OneShard>,
 }
 
 /// Every store that this run tests, each with an empty database.
@@ -132,6 +147,17 @@ pub(crate) async fn places() -> Vec<Place> {
             store,
             database,
             engine: Some(engine),
+            _one_shard: None,
+        });
+    }
+    if let Some(cluster) = OneShard::start().await {
+        let config = cluster.config(database());
+        let database = config.database.clone();
+        found.push(Place {
+            store: Store::new(config, None).unwrap(),
+            database,
+            engine: None,
+            _one_shard: Some(cluster),
         });
     }
     if let Ok(url) = std::env::var("FLOWREEL_TEST_CLICKHOUSE_URL") {
@@ -148,6 +174,7 @@ pub(crate) async fn places() -> Vec<Place> {
             store: Store::new(config, None).unwrap(),
             database,
             engine: None,
+            _one_shard: None,
         });
     }
     for place in &found {

@@ -5,6 +5,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 #[allow(dead_code, reason = "the contract's tests use the rest")]
+#[path = "../contract/one_shard.rs"]
+mod one_shard;
+#[allow(dead_code, reason = "the contract's tests use the rest")]
 #[path = "../contract/places.rs"]
 mod places;
 #[allow(dead_code, reason = "the contract's tests use the rest")]
