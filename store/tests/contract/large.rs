@@ -103,7 +103,10 @@ async fn pieces_are_stored_once_wherever_an_attempt_ended() {
     let Some(engine) = Running::start().await else {
         return;
     };
-    let batch = crowd(110_000, 1.0);
+    let mut batch = crowd(110_000, 1.0);
+    for row in 0..110_000_u32 {
+        batch.columns.in_interface.set(row as usize, row % 50);
+    }
     // Behind the first piece of the rows, the second, and most of what is derived from them.
     let breaks = [
         (100_020, "traffic_10s"),
