@@ -19,10 +19,12 @@ seconds=$((${FUZZ_SECONDS:-300} / ${#targets[@]}))
 python3 scripts/fuzz-corpus.py ../shared/captures docs fuzz/corpus
 # No sanitizer: but for its C libraries, which it would not see either, this code has nothing that only one could find.
 # What counts are panics, overflows, assertions and inputs that take long, and these come twice as fast without.
-cargo fuzz build --sanitizer none --fuzz-dir fuzz
+flags=(--sanitizer none --fuzz-dir fuzz)
 for target in "${targets[@]}"; do
   corpus=fuzz/corpus/$target
   mkdir -p "$corpus"
-  cargo fuzz run --sanitizer none --fuzz-dir fuzz "$target" "$corpus" -- \
+  features=()
+  [ "$target" != config ] || features=(--features config)
+  cargo fuzz run "${flags[@]}" "${features[@]}" "$target" "$corpus" -- \
     -max_total_time="$seconds" -max_len=16384 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1
 done

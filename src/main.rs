@@ -3,15 +3,19 @@
 //! | module | holds |
 //! |---|---|
 //! | [`cli`] | commands and their flags; one file a group of commands |
+//! | [`backup`] | all that a data directory holds, into a folder and back |
+//! | [`open_files`] | how many there may be |
 //! | [`config`] | one TOML file, the environment, flags |
 //! | [`server`] | the running product: start in order, stop in reverse |
 //! | [`demo`] | the simulated enterprise, two hours in seconds, then live |
 //! | [`output`] | tables for people, JSON and CSV for programs |
 //! | [`telemetry`] | logs and metrics |
 
+mod backup;
 mod cli;
 mod config;
 mod demo;
+mod open_files;
 mod output;
 mod server;
 mod telemetry;

@@ -124,3 +124,35 @@ fn case_47_a_tape_that_lost_what_was_being_stored_counts_it_as_lost() {
     assert_eq!(books.stored + books.dropped[&DropKind::TapeLost], 130);
     assert_eq!(stored(&server), (1000..1130).collect::<Vec<_>>());
 }
+
+/// The power takes the segment that was being written, and both checkpoints: the store has rows of places that the tape does
+/// not know any more. They are given to nobody else, or what is received next would be taken for stored.
+#[test]
+fn case_47_a_tape_that_lost_a_segment_and_its_checkpoint_gives_no_place_twice() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    send(&server, 0..50);
+    server.wait_for_datagrams(50);
+    server.stop();
+    let server = Server::start(data.path(), &[]);
+    send(&server, 50..100);
+    server.wait_for_datagrams(100);
+    server.stop();
+    let (path, datagrams) = last_segment(data.path());
+    assert_eq!(datagrams, 50);
+    for path in [path.with_extension("index"), path] {
+        fs::remove_file(path).unwrap();
+    }
+    fs::remove_dir_all(data.path().join("checkpoint")).unwrap();
+
+    let server = Server::start(data.path(), &[]);
+    send(&server, 100..130);
+    let books = support::eventually("everything is stored or counted", || {
+        let books = server.accounting().datagrams;
+        (books.received >= 80 && books.on_tape == 0).then_some(books)
+    });
+    assert!(books.balances(), "{books:?}");
+    support::eventually("what came last is stored", || {
+        (stored(&server) == (1000..1130).collect::<Vec<_>>()).then_some(())
+    });
+}

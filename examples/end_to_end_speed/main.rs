@@ -7,6 +7,7 @@ mod marks;
 mod peers;
 mod processes;
 mod product;
+mod recorded;
 mod trials;
 
 use std::time::Duration;

@@ -95,8 +95,12 @@ impl Peer {
     }
 
     /// Octets of its files for each flow.
-    pub(crate) fn size(self, offer: Offer, compression: &str) -> Result<()> {
-        offer.send(self.to)?;
+    pub(crate) fn size(
+        self,
+        send: &dyn Fn(SocketAddr) -> Result<Sent>,
+        compression: &str,
+    ) -> Result<()> {
+        send(self.to)?;
         let (flows, folder) = self.end()?;
         println!(
             "  nfcapd with {compression}: {:.1} octets a flow ({flows} flows)",

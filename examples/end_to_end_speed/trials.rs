@@ -1,6 +1,6 @@
 //! What is measured, one function for each.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -10,8 +10,9 @@ use flow::{Accounting, DropKind};
 use crate::exporters::{Exporters, Offer, Sent};
 use crate::marks;
 use crate::peers::{self, Peer};
-use crate::processes::cpu_of_this_thread;
+use crate::processes::{cpu_of_this_thread, until};
 use crate::product::Product;
+use crate::recorded::Source;
 
 /// What became of an offer.
 struct Outcome {
@@ -169,26 +170,45 @@ pub(crate) fn memory(offer: Offer) -> Result<()> {
     Ok(())
 }
 
-/// Octets on disk for each flow.
+/// Octets on disk for each flow: of the load, of the simulated enterprise, of captures.
 pub(crate) fn size(offer: Offer) -> Result<()> {
+    size_of(offer.shape.name(), &|to| offer.send(to))?;
+    for source in [Source::Enterprise, Source::Captures] {
+        size_of(source.name(), &|to| source.send(to))?;
+    }
+    Ok(())
+}
+
+fn size_of(name: &str, send: &dyn Fn(SocketAddr) -> Result<Sent>) -> Result<()> {
     let product = Product::start(true)?;
-    let outcome = run(&product, offer)?;
-    let octets = product.ask("/api/v1/inventory")?["octets_on_disk"]
-        .as_u64()
-        .context("octets on disk")?;
+    let sent = send(product.listen())?;
+    let books = product.finished(sent)?;
+    let octets = settled_octets(&product)?;
     println!(
-        "size, {}: flowreel's table of flows {:.1} octets a flow ({} flows)",
-        offer.shape.name(),
-        octets as f64 / outcome.books.records.stored as f64,
-        outcome.books.records.stored,
+        "size, {name}: flowreel's table of flows {:.1} octets a flow ({} flows); {}",
+        octets as f64 / books.records.stored as f64,
+        books.records.stored,
+        losses(&books, product.kernel_drops()),
     );
     drop(product);
-    for (name, option) in [("LZO", "-z"), ("LZ4", "-y"), ("bzip2", "-j")] {
+    for (compression, option) in [("LZO", "-z"), ("LZ4", "-y"), ("bzip2", "-j")] {
         if let Some(peer) = Peer::start(option)? {
-            peer.size(offer, name)?;
+            peer.size(send, compression)?;
         }
     }
     Ok(())
+}
+
+/// Octets of the table when its parts have not been merged any more for ten seconds.
+fn settled_octets(product: &Product) -> Result<u64> {
+    let (mut octets, mut since) = (0, Stopwatch::start());
+    until("parts are merged", || {
+        let now = product.ask("/api/v1/inventory").ok()?["octets_on_disk"].as_u64()?;
+        if now != octets {
+            (octets, since) = (now, Stopwatch::start());
+        }
+        (since.elapsed() > Duration::from_secs(10)).then_some(octets)
+    })
 }
 
 /// The largest of many flows.

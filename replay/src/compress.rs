@@ -40,28 +40,49 @@ fn write_compressed(shared: &Shared, number: u32, unfinished: &Path) -> Result<(
         settle(shared, number, None);
         return Ok(());
     }
-    {
-        let state = shared.lock();
-        // Retention may have removed it meanwhile: then it must not come back. A closed tape may be another writer's.
-        if state.closed || !state.segments.contains_key(&number) {
-            return Ok(());
-        }
-        let finished = directory::compressed_path(dir, number);
-        shared
-            .disk
-            .rename(unfinished, &finished)
-            .map_err(TapeError::io("rename", unfinished))?;
+    if !begin_to_replace(shared, number) {
+        return Ok(());
     }
-    shared
-        .folder
-        .sync_names()
-        .map_err(TapeError::io("force to disk", dir))?;
-    directory::remove(&shared.disk, &raw)?;
-    settle(shared, number, Some(to));
-    add(&shared.stats.segments_compressed, 1);
-    add(&shared.stats.compressed_from_octets, from);
-    add(&shared.stats.compressed_to_octets, to);
-    Ok(())
+    let replaced = replace(shared, number, unfinished, &raw);
+    match &replaced {
+        Ok(()) => {
+            settle(shared, number, Some(to));
+            add(&shared.stats.segments_compressed, 1);
+            add(&shared.stats.compressed_from_octets, from);
+            add(&shared.stats.compressed_to_octets, to);
+        }
+        Err(_) => set_form(shared, number, Form::Sealed),
+    }
+    replaced
+}
+
+/// Whether the segment is there still, and nobody removes it from here on: it must not come back. Nothing is done on disk
+/// meanwhile, as the appending thread waits for the same lock.
+fn begin_to_replace(shared: &Shared, number: u32) -> bool {
+    let mut state = shared.lock();
+    // A closed tape may be another writer's.
+    if state.closed {
+        return false;
+    }
+    let segment = state.segments.get_mut(&number);
+    segment
+        .map(|segment| segment.form = Form::Replaced)
+        .is_some()
+}
+
+fn replace(shared: &Shared, number: u32, unfinished: &Path, raw: &Path) -> Result<(), TapeError> {
+    let (disk, dir) = (&shared.disk, shared.dir());
+    disk.rename(unfinished, &directory::compressed_path(dir, number))
+        .map_err(TapeError::io("rename", unfinished))?;
+    let forced = shared.folder.sync_names();
+    forced.map_err(TapeError::io("force to disk", dir))?;
+    directory::remove(disk, raw)
+}
+
+fn set_form(shared: &Shared, number: u32, form: Form) {
+    if let Some(segment) = shared.lock().segments.get_mut(&number) {
+        segment.form = form;
+    }
 }
 
 fn settle(shared: &Shared, number: u32, octets: Option<u64>) {

@@ -12,7 +12,7 @@ use crate::error::TapeError;
 use crate::live::Live;
 use crate::reader;
 use crate::stats::add;
-use crate::tail::{Form, State};
+use crate::tail::State;
 use crate::writer::TapeWriter;
 
 /// How long one segment is written at most.
@@ -189,7 +189,7 @@ impl TapeWriter {
         let mut removable = state
             .segments
             .iter()
-            .filter(|(number, segment)| segment.form != Form::Live && !self.pins.hold(**number));
+            .filter(|(number, segment)| segment.form.may_go() && !self.pins.hold(**number));
         removable.next().map(|(number, _)| *number)
     }
 

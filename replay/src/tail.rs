@@ -78,8 +78,17 @@ pub(crate) enum Form {
     Live,
     /// Sealed, to be compressed.
     Sealed,
+    /// Its compressed form takes its place at this moment; until then it may not be removed.
+    Replaced,
     /// Sealed, and stays as it is: compressed already, or not worth it.
     Settled,
+}
+
+impl Form {
+    /// Whether retention may remove it.
+    pub(crate) fn may_go(self) -> bool {
+        matches!(self, Self::Sealed | Self::Settled)
+    }
 }
 
 impl Shared {

@@ -11,6 +11,7 @@ use flow::Timestamp;
 
 use super::DoctorArgs;
 use crate::config::Config;
+use crate::open_files::ENOUGH;
 use crate::output::{print_text, si};
 
 /// A finding: what was looked at, how it is, and what to do if it is not right.
@@ -42,6 +43,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<()> {
     );
     findings.push(http_port(config.http));
     findings.push(disk(&config.data_dir));
+    findings.push(open_files());
     findings.push(clock(flow::clock::now(), synchronised()));
     print_text(report(&findings))?;
     let bad = findings
@@ -205,6 +207,28 @@ fn disk(data_dir: &Path) -> Finding {
             )
         }
         Err(error) => finding(State::Poor, format!("{}: {error}", existing.display())),
+    }
+}
+
+/// `serve` takes what the hard limit gives; only that can be too low.
+fn open_files() -> Finding {
+    let finding = |state, text| Finding {
+        part: "open files",
+        state,
+        text,
+    };
+    match crate::open_files::allowed() {
+        Ok(limit) if limit.most >= ENOUGH => {
+            finding(State::Good, format!("{} at most", limit.most))
+        }
+        Ok(limit) => finding(
+            State::Poor,
+            format!(
+                "{} at most; {ENOUGH} are wanted: LimitNOFILE= of the service, or ulimit -Hn",
+                limit.most
+            ),
+        ),
+        Err(error) => finding(State::Poor, format!("the limit cannot be read: {error}")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands and their flags.
 
 pub(crate) mod ask;
+mod backup;
 mod configuration;
 mod decode;
 mod doctor;
@@ -48,6 +49,10 @@ enum Command {
     Exporters(ExportersArgs),
     /// Decode a stretch of the tape again, under the rules of today.
     Reclassify(ReclassifyArgs),
+    /// Put all that a data directory holds into a folder, while its server runs or not.
+    Backup(BackupArgs),
+    /// Make a data directory from a backup.
+    Restore(RestoreArgs),
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -271,6 +276,25 @@ pub(crate) struct ReclassifyArgs {
     pub(crate) to: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// A folder that is empty or not there.
+    pub(crate) folder: PathBuf,
+    /// Only look whether the backup in the folder is whole.
+    #[arg(long)]
+    pub(crate) verify: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The backup.
+    pub(crate) folder: PathBuf,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print the configuration in force, defaults included.
@@ -315,6 +339,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Flows(args) => ask::flows(&args),
         Command::Exporters(args) => ask::exporters(&args),
         Command::Reclassify(args) => ask::reclassify(&args),
+        Command::Backup(args) => backup::back_up(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Config(command) => configuration::run(&command),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Completions { shell } => {

@@ -130,6 +130,7 @@ impl Decoding {
             lost: self.passed.lost + counts.lost,
             // The pipeline counts these.
             marks: 0,
+            forgotten: self.passed.forgotten,
         }
     }
 

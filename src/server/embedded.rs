@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
-use engine::{EngineState, Supervisor, SupervisorConfig};
+use anyhow::{Context as _, Result, bail};
+use engine::{EngineState, Phase, Supervisor, SupervisorConfig};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -71,6 +71,23 @@ impl Embedded {
             stop,
             _folder: folder,
         }))
+    }
+
+    /// Waits until it answers.
+    ///
+    /// # Errors
+    ///
+    /// It ended, and why.
+    pub(crate) async fn wait_until_ready(&mut self) -> Result<()> {
+        let began = self
+            .state
+            .wait_for(|state| matches!(state.phase, Phase::Ready | Phase::Restarting));
+        let state = began.await.context("the engine's supervisor is gone")?;
+        if state.phase == Phase::Ready {
+            return Ok(());
+        }
+        let why = state.last_exit.clone().unwrap_or_default();
+        bail!("the engine cannot be started: {why}");
     }
 
     /// Ends it, and waits until it has.

@@ -48,6 +48,7 @@ impl Gates {
             pid: std::process::id(),
             http: self.http.local_addr()?,
             listen: self.listener.addresses(),
+            engine: self.engine.as_ref().map(|engine| engine.socket.clone()),
         })
     }
 

@@ -132,6 +132,11 @@ impl Reading {
             "On tape and not stored yet",
             books.datagrams.on_tape,
         );
+        self.gauge(
+            "mending",
+            "1 while what is on tape is compared with the store, after something was lost",
+            u64::from(shared.is_mending()),
+        );
         let problems = shared.published().problems;
         let problems = problems
             .iter()

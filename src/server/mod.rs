@@ -9,6 +9,8 @@
 //! | `decoding`, `pipeline` | the thread that follows the tape, and the state machine in it |
 //! | `preparing` | the store's schema, before anything is written |
 //! | `storing`, `checkpoint` | the task that writes batches, each exactly once |
+//! | `durable` | files that are replaced as a whole |
+//! | `searching`, `mending` | going on after the checkpoint was lost, or what the store had |
 //! | `embedded` | the embedded store's process |
 //! | `importing` | capture files onto the tape |
 //! | `reclassifying` | a stretch of the past decoded again |
@@ -20,12 +22,14 @@
 //! | `metrics` | every counter as text |
 
 mod budget;
-mod checkpoint;
+pub(crate) mod checkpoint;
 mod decoding;
-mod embedded;
+pub(crate) mod durable;
+pub(crate) mod embedded;
 mod gates;
 mod importing;
 mod lives;
+mod mending;
 mod metrics;
 mod opening;
 mod pipeline;
@@ -34,6 +38,7 @@ mod preparing;
 pub(crate) mod priority;
 mod reclassifying;
 mod road;
+mod searching;
 mod shared;
 mod storing;
 mod taping;
@@ -73,6 +78,8 @@ pub(crate) struct Running {
     pub(crate) http: SocketAddr,
     /// Addresses that datagrams are received on.
     pub(crate) listen: Vec<SocketAddr>,
+    /// The embedded engine's socket.
+    pub(crate) engine: Option<PathBuf>,
 }
 
 /// A started product.
@@ -100,6 +107,9 @@ impl Server {
     /// Opens, binds and starts everything. What arrives from here on is on tape, whether the store answers or not.
     pub(crate) async fn start(config: &Config) -> Result<Self> {
         let began = clock::now();
+        if let Err(error) = crate::open_files::take_all() {
+            tracing::warn!(%error, "the limit of open files stays as it is");
+        }
         let naming = Naming::new(config.rules());
         let opened = Opened::open(config, |catalog| naming.apply(catalog)).await?;
         let gates = Gates::open(config).await?;
@@ -120,6 +130,7 @@ impl Server {
             catalog,
             imports: Imports::new(road.requests.clone()),
             jobs: road.jobs.clone(),
+            collector: road.collector.clone(),
             incoming,
             min_free_octets: config.tape.min_free_octets,
             engine: gates.engine_state(),
@@ -129,10 +140,11 @@ impl Server {
             lives: lives.clone(),
         });
         plant.end_interrupted_imports(began).await?;
+        plant.follow_earlier_imports().await?;
         let api = Api::new(gates.store.clone(), plant.clone());
         let receiving = Receiving::start(gates.listener, gates.mirrors, &road.wire, &lives)?;
         let running_file = config.path("running.json");
-        checkpoint::replace(&running_file, &running)?;
+        durable::replace(&running_file, &running)?;
         Ok(Self {
             running,
             plant,

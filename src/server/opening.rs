@@ -8,8 +8,9 @@ use flow::{TapePosition, clock};
 use replay::{End, Recovery, TapeConfig, TapeReader, TapeWriter, Upkeep};
 use store::catalog::Catalog;
 
-use super::checkpoint::{Checkpoint, CheckpointFolder, PipelineState};
+use super::checkpoint::{Checkpoint, CheckpointFolder, Found, PipelineState, Search};
 use super::pipeline::Pipeline;
+use crate::backup::RESTORING;
 use crate::config::{Config, field_table};
 
 /// Everything that one process holds of a data directory.
@@ -21,6 +22,9 @@ pub(crate) struct Opened {
     pub(crate) upkeep: Upkeep,
     pub(crate) folder: CheckpointFolder,
     pub(crate) checkpoint: Checkpoint,
+    /// What was known at the checkpoint, or at the last place that is still told.
+    pub(crate) state: Option<PipelineState>,
+    pub(crate) rules: Rules,
     pub(crate) pipeline: Pipeline,
     pub(crate) reader: TapeReader,
 }
@@ -29,6 +33,12 @@ impl Opened {
     /// Opens everything, the tape first: its lock tells two processes apart.
     pub(crate) async fn open(config: &Config, rules: impl FnOnce(Rules) -> Rules) -> Result<Self> {
         config.make_data_dir()?;
+        if config.path(RESTORING).exists() {
+            bail!(
+                "{}: a restore was not finished here; remove the folder, and restore the backup again",
+                config.data_dir.display()
+            );
+        }
         let tape_config = TapeConfig {
             dir: config.path("tape"),
             ..config.tape.clone()
@@ -39,17 +49,11 @@ impl Opened {
         }
         let catalog = Catalog::open(&config.path("catalog.db")).await?;
         catalog.fail_interrupted_imports(clock::now()).await?;
-        let collector = catalog.collector_id().await?;
-        let (folder, found) = CheckpointFolder::open(config.path("checkpoint"))?;
-        if found.is_none() && tape.datagrams_total() > 0 {
-            bail!(
-                "{}: is missing beside a tape of {} datagrams; take it from a backup, as without it they would be stored \
-                 twice, or move the whole data directory away to begin anew",
-                config.path("checkpoint").join("checkpoint.json").display(),
-                tape.datagrams_total()
-            );
-        }
-        let (mut folder, (checkpoint, state)) = (folder, found.unwrap_or_default());
+        let (mut folder, found) = CheckpointFolder::open(config.path("checkpoint"))?;
+        let is_new = found.checkpoint.is_none() && tape.datagrams_total() == 0;
+        let collector = collector_of_tape(&catalog, is_new).await?;
+        let is_doubtful = !is_new && !found.trouble.is_empty();
+        let (checkpoint, state) = judge(found, tape.datagrams_total());
         // From here on there is one, and a tape without one has lost it.
         folder.write(checkpoint.clone(), None)?;
         // A tape that lost its end gives no position and no number away twice.
@@ -58,9 +62,13 @@ impl Opened {
         if let Some(intent) = checkpoint.intent {
             lost += tape.begin_after(intent, checkpoint.intent_datagrams, now)?;
         }
+        if is_doubtful || checkpoint.search().is_some() {
+            tape.begin_after(far_behind(tape.end()), 0, now)?;
+        }
         say_what_is_lost(&recovery, lost, &config.tape);
         let rules = rules(catalog.rules().await?);
-        let pipeline = pipeline(config, &checkpoint, state, tape.end(), &rules)?;
+        let known = state.clone().filter(|_| checkpoint.search().is_none());
+        let pipeline = pipeline(config, &checkpoint, known, tape.end(), &rules)?;
         let reader = TapeReader::open(&config.path("tape"), checkpoint.position, Some(tape.tail()))
             .expecting(checkpoint.passed.datagrams);
         let upkeep = Upkeep::start(&tape.tail())?;
@@ -71,9 +79,63 @@ impl Opened {
             upkeep,
             folder,
             checkpoint,
+            state,
+            rules,
             pipeline,
             reader,
         })
+    }
+}
+
+/// The collector's name: that of its tape, as both together name rows. A tape that begins anew gives places away that rows
+/// of the old one have, so it has another name.
+async fn collector_of_tape(catalog: &Catalog, is_new: bool) -> Result<String> {
+    const HAD_TAPE: &str = "had_tape";
+    if is_new && catalog.setting::<bool>(HAD_TAPE).await? == Some(true) {
+        tracing::warn!(
+            "tape and checkpoint are gone: this collector begins anew, under another name"
+        );
+        return Ok(catalog.renew_collector_id().await?);
+    }
+    catalog.set_setting(HAD_TAPE, &true).await?;
+    Ok(catalog.collector_id().await?)
+}
+
+/// Where to go on, by what the checkpoint's folder holds. Says what is lost, and what is done about it.
+fn judge(found: Found, tape_datagrams: u64) -> (Checkpoint, Option<PipelineState>) {
+    let mut checkpoint = match found.checkpoint {
+        Some(checkpoint) => {
+            for trouble in &found.trouble {
+                tracing::error!(
+                    trouble,
+                    "the checkpoint is damaged: goes on from the one before, and stores nothing twice"
+                );
+            }
+            checkpoint
+        }
+        None if tape_datagrams == 0 => return (Checkpoint::default(), None),
+        None => {
+            tracing::error!(
+                trouble = found.trouble.join("; "),
+                tape.datagrams = tape_datagrams,
+                "the checkpoint is lost: how far the tape is in the store is found out from both"
+            );
+            Checkpoint::lost(Search::Checkpoint, found.intake)
+        }
+    };
+    if let Some(mend) = &mut checkpoint.mend {
+        mend.until.get_or_insert(tape_datagrams);
+    }
+    (checkpoint, found.state)
+}
+
+/// A place behind all that the store may have, where nobody remembers what was the last: the tape may have lost its end as
+/// well, or be an old one, and rows of the store bear the places of what it had. There are 4 billion segment numbers.
+fn far_behind(end: TapePosition) -> TapePosition {
+    const SEGMENTS: u32 = 1_000_000;
+    TapePosition {
+        segment: end.segment.saturating_add(SEGMENTS),
+        offset: 0,
     }
 }
 
@@ -89,13 +151,13 @@ fn say_what_is_lost(recovery: &Recovery, known_lost: u64, tape: &TapeConfig) {
     if known_lost > 0 {
         tracing::warn!(
             datagrams = known_lost,
-            "the tape lost its end: datagrams that had been read from it are counted as tape_lost"
+            "the tape lost its end: of these datagrams, those that were not stored yet are counted as tape_lost"
         );
     }
 }
 
 /// The pipeline as it was at the checkpoint. From the tape's end on its templates may have changed while nobody listened.
-fn pipeline(
+pub(super) fn pipeline(
     config: &Config,
     checkpoint: &Checkpoint,
     state: Option<PipelineState>,

@@ -154,11 +154,23 @@ impl Pipeline {
         staged
     }
 
+    /// Flow records decoded since the data directory was made.
+    pub(crate) fn records(&self) -> u64 {
+        self.decoder.books().records
+    }
+
+    /// Leaves out what was decoded since the last cut: the store has it.
+    pub(crate) fn skip(&mut self) {
+        self.batch.clear();
+        self.from = self.to;
+    }
+
     fn state(&self) -> PipelineState {
         PipelineState {
             position: self.to,
             decoder: self.decoder.state(),
             normaliser: self.normaliser.state(),
+            passed: Some(self.passed),
         }
     }
 

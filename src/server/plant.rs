@@ -14,7 +14,7 @@ use flow::site::Rules;
 use flow::{Accounting, Feed, Timestamp, clock, health::ExporterHealth};
 use futures_util::future::BoxFuture;
 use store::StoreError;
-use store::catalog::{Catalog, CatalogError, ImportCounts, merge};
+use store::catalog::{Catalog, CatalogError, Import as Noted, ImportCounts, merge};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::importing::{Imports, counts, remembered};
@@ -36,6 +36,8 @@ pub(crate) struct RunningPlant {
     pub(crate) store_ready: watch::Receiver<bool>,
     /// To the task that writes.
     pub(crate) jobs: mpsc::Sender<Job>,
+    /// Its name in the store's rows.
+    pub(crate) collector: String,
     pub(crate) naming: Naming,
     pub(crate) counters: super::metrics::Counters,
     pub(crate) lives: Lives,
@@ -125,6 +127,45 @@ impl RunningPlant {
         }
         let imports = self.imports.clone();
         let _ = tokio::task::spawn_blocking(move || imports.end_feeds(&feeds)).await;
+        Ok(())
+    }
+
+    /// Notes when imports are in the store that an earlier process had put on tape as a whole.
+    pub(crate) async fn follow_earlier_imports(&self) -> Result<(), CatalogError> {
+        let all = self.catalog.imports().await?;
+        let on_tape: Vec<Noted> = all
+            .into_iter()
+            .filter(|import| import.state == ImportState::Storing)
+            .collect();
+        if on_tape.is_empty() {
+            return Ok(());
+        }
+        let (shared, catalog) = (self.shared.clone(), self.catalog.clone());
+        let (store, collector) = (self.counters.store.clone(), self.collector.clone());
+        let until = shared.tape.datagrams_total();
+        tokio::spawn(async move {
+            while shared.passed() < until {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            for import in on_tape {
+                let records = loop {
+                    match store.rows_of_feed(&collector, import.feed).await {
+                        Ok(records) => break records,
+                        Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+                    }
+                };
+                let counts = ImportCounts {
+                    records,
+                    ..import.counts
+                };
+                if let Err(error) = catalog
+                    .finish_import(import.feed, &counts, clock::now())
+                    .await
+                {
+                    tracing::warn!(error = %crate::output::chain(&error), "how an import went cannot be noted");
+                }
+            }
+        });
         Ok(())
     }
 

@@ -1,15 +1,20 @@
 //! The store made ready: waits for the engine, makes the schema, takes the collector's name, then lets the writing task run
 //! for as long as the name is held.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use engine::{EngineState, Phase};
+use flow::TapePosition;
 use store::presence::{Claim, Tenure};
 use store::{Store, StoreError};
 use tokio::sync::watch;
 
+use super::checkpoint::{Checkpoint, Search};
 use super::lives::Life;
+use super::searching::Answer;
 use super::storing::Storing;
 
 /// First and longest pause before it is tried again.
@@ -25,6 +30,8 @@ pub(crate) struct Preparing {
     pub(crate) claim: Option<Claim>,
     /// Set when the schema is in place and the name is taken.
     pub(crate) ready: watch::Sender<bool>,
+    /// To the decoding thread, which waits for it.
+    pub(crate) answers: SyncSender<Answer>,
     pub(crate) storing: Storing,
 }
 
@@ -33,6 +40,7 @@ impl Preparing {
     /// mends that.
     pub(crate) async fn run(mut self, life: Life) {
         if !self.store.keeps() {
+            self.answer(None);
             self.storing.run().await;
             return life.end_well();
         }
@@ -72,12 +80,50 @@ impl Preparing {
         }
     }
 
-    async fn try_once(&self) -> Result<Option<Tenure>, StoreError> {
-        self.store.prepare().await?;
-        match &self.claim {
-            Some(claim) => self.store.take_name(claim.clone()).await.map(Some),
-            None => Ok(None),
+    async fn try_once(&mut self) -> Result<Option<Tenure>, StoreError> {
+        if !self.store.is_made().await? {
+            self.note_emptied().await;
         }
+        self.store.prepare().await?;
+        let tenure = match &self.claim {
+            Some(claim) => Some(self.store.take_name(claim.clone()).await?),
+            None => None,
+        };
+        let last = match self.storing.checkpoint.search() {
+            Some(_) => self.store.last_position(&self.storing.collector).await?,
+            None => None,
+        };
+        self.answer(last);
+        Ok(tenure)
+    }
+
+    /// Lets the decoding thread begin.
+    fn answer(&self, last: Option<TapePosition>) {
+        let answer = match self.storing.checkpoint.search() {
+            Some(search) => Answer::Search(search, last),
+            None => Answer::AsItIs,
+        };
+        // There is room for one, and this is the only one; if the thread is gone, so is the product.
+        let _ = self.answers.try_send(answer);
+    }
+
+    /// A store that has nothing, and should: noted before its tables are made, as nobody could tell afterwards.
+    async fn note_emptied(&mut self) {
+        let storing = &mut self.storing;
+        if !storing.checkpoint.has_stored() {
+            return;
+        }
+        tracing::error!("the store is empty: what is on tape is decoded and stored again");
+        let mut emptied = Checkpoint::lost(Search::Store, storing.checkpoint.intake);
+        if let Some(mend) = &mut emptied.mend {
+            mend.until = Some(storing.shared.tape.datagrams_total());
+        }
+        while let Err(error) = storing.folder.write(emptied.clone(), None) {
+            tracing::error!(error = %crate::output::chain(&error), "the checkpoint cannot be saved");
+            tokio::time::sleep(PAUSE_MAX).await;
+        }
+        storing.shared.acknowledge(&emptied, BTreeMap::new());
+        storing.checkpoint = emptied;
     }
 
     /// Until it answers its socket is not there, which is no trouble worth a line.

@@ -19,11 +19,12 @@ pub(crate) enum Rank {
 }
 
 impl Rank {
+    /// Small steps down, as other programs of the machine are at 0: beside compilers an engine at 10 all but stood still.
     const fn niceness(self) -> i32 {
         match self {
             Self::Receiving => -10,
-            Self::Working => 4,
-            Self::Engine => 10,
+            Self::Working => 1,
+            Self::Engine => 3,
         }
     }
 
@@ -58,7 +59,7 @@ mod tests {
     fn a_rank_is_its_threads_and_handed_on_to_those_it_starts() {
         let before = getpriority_process(None).unwrap();
         let started = Rank::Engine.start(|| std::thread::spawn(|| getpriority_process(None)));
-        assert_eq!(started.join().unwrap().unwrap(), 10.max(before));
+        assert_eq!(started.join().unwrap().unwrap(), 3);
         assert_eq!(getpriority_process(None).unwrap(), before);
     }
 }

@@ -324,7 +324,8 @@ impl Reclassifier {
 
     fn note(&self, noted: &Noted) -> Result<(), ReclassifyError> {
         let path = self.note_path();
-        super::checkpoint::replace(&path, noted).map_err(ReclassifyError::Checkpoint)
+        let noted = super::durable::replace_sealed(&path, noted);
+        noted.map_err(|error| ReclassifyError::Checkpoint(error.into()))
     }
 
     fn note_path(&self) -> PathBuf {

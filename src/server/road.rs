@@ -18,11 +18,13 @@ use super::budget::Budget;
 use super::decoding::Decoding;
 use super::gates::Gates;
 use super::lives::Lives;
+use super::mending::Mender;
 use super::opening::Opened;
 use super::plant::Naming;
 use super::preparing::Preparing;
 use super::priority::Rank;
 use super::reclassifying::{Job, Reclassifier};
+use super::searching::Searching;
 use super::shared::Shared;
 use super::storing::Storing;
 use super::taping::{Request, Taping};
@@ -41,6 +43,8 @@ pub(crate) struct Road {
     pub(crate) wire: SyncSender<Vec<Datagram>>,
     /// To the tape thread.
     pub(crate) requests: SyncSender<Request>,
+    /// Its name in the store's rows.
+    pub(crate) collector: String,
     /// To the task that writes.
     pub(crate) jobs: mpsc::Sender<Job>,
     /// Whether the store's schema is in place.
@@ -85,6 +89,14 @@ impl Road {
             pins: Pins::default(),
             shared: shared.clone(),
         };
+        let (answers, answer) = sync_channel(1);
+        let searching = Searching {
+            config: config.clone(),
+            rules: opened.rules,
+            state: opened.state,
+            tail: shared.tape.clone(),
+            answer,
+        };
         let decoding = Decoding {
             passed: opened.checkpoint.passed,
             intent: opened.checkpoint.intent,
@@ -95,19 +107,16 @@ impl Road {
             emptied: from_store,
             shared: shared.clone(),
         };
+        let named = collector.clone();
         let storing = Storing {
             jobs: from_jobs,
-            reclassifier: reclassifier(
-                config,
-                gates,
-                &collector,
-                naming,
-                (&requests, shared),
-            ),
-            writer: gates
-                .store
-                .keeps()
-                .then(|| gates.store.writer(&collector)),
+            reclassifier: reclassifier(config, gates, &collector, naming, (&requests, shared)),
+            writer: gates.store.keeps().then(|| gates.store.writer(&collector)),
+            mender: Mender {
+                store: gates.store.clone(),
+                collector: collector.clone(),
+                shared: shared.clone(),
+            },
             collector,
             staged: to_store,
             emptied,
@@ -123,6 +132,7 @@ impl Road {
             engine: gates.engine_state(),
             claim,
             ready,
+            answers,
             storing,
         };
         let threads = vec![
@@ -132,13 +142,16 @@ impl Road {
             })?,
             lives.spawn("decode", move || {
                 Rank::Working.take();
-                decoding.run();
+                if let Some(decoding) = searching.begin(decoding) {
+                    decoding.run();
+                }
             })?,
         ];
         Ok(Self {
             storing: tokio::spawn(preparing.run(lives.begin("storing"))),
             wire,
             requests,
+            collector: named,
             jobs,
             store_ready,
             threads,

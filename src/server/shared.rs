@@ -96,9 +96,10 @@ impl Shared {
                 + intake.not_allowed
                 + intake.queue_full
                 + intake.tape_failed,
-            stored: books
-                .understood
-                .saturating_sub(refused.datagrams + not_kept.datagrams),
+            stored: checkpoint.passed.forgotten
+                + books
+                    .understood
+                    .saturating_sub(refused.datagrams + not_kept.datagrams),
             on_tape: books.waiting + total.saturating_sub(checkpoint.passed.datagrams),
             dropped: books.dropped,
         };
@@ -138,6 +139,16 @@ impl Shared {
         lock(&self.acknowledged).clone_from(checkpoint);
     }
 
+    /// Whether it is being found out what the store has.
+    pub(crate) fn is_mending(&self) -> bool {
+        lock(&self.acknowledged).mend.is_some()
+    }
+
+    /// The checkpoint changed, and what it says of the tape did not.
+    pub(crate) fn note_mended(&self) {
+        lock(&self.acknowledged).mend = None;
+    }
+
     /// What each import of this process has brought into the store.
     pub(crate) fn feeds(&self) -> BTreeMap<Feed, FeedProgress> {
         lock(&self.feeds).clone()
@@ -146,6 +157,11 @@ impl Shared {
     /// Everything before this position is in the store or counted.
     pub(crate) fn stored_up_to(&self) -> TapePosition {
         lock(&self.acknowledged).position
+    }
+
+    /// Datagrams of the tape that are in the store or counted.
+    pub(crate) fn passed(&self) -> u64 {
+        lock(&self.acknowledged).passed.datagrams
     }
 
     /// Counts what an append could not do.

@@ -13,6 +13,7 @@ use store::{Refused, Writer};
 use tokio::sync::{mpsc, watch};
 
 use super::checkpoint::{Checkpoint, CheckpointFolder, PipelineState};
+use super::mending::Mender;
 use super::pipeline::Staged;
 use super::reclassifying::{Job, Reclassifier, ReclassifyError};
 use super::shared::Shared;
@@ -35,6 +36,8 @@ pub(crate) struct Storing {
     /// Stretches to be decoded again, one at a time, between two inserts.
     pub(crate) jobs: mpsc::Receiver<Job>,
     pub(crate) reclassifier: Reclassifier,
+    /// Compares batches with the store, after something was lost.
+    pub(crate) mender: Mender,
     /// Whether the store may have a part of the batch, or all of it, from an earlier attempt: after a crash of either.
     pub(crate) doubted: bool,
     /// Rows of the last batch that the store refused.
@@ -50,6 +53,9 @@ impl Storing {
         let mut state: Option<PipelineState> = None;
         self.resume().await;
         loop {
+            if self.checkpoint.is_mended() && !self.finish_mending(&mut state).await {
+                return;
+            }
             let staged = tokio::select! {
                 staged = self.staged.recv() => staged,
                 Some(job) = self.jobs.recv() => {
@@ -60,7 +66,10 @@ impl Storing {
                     continue;
                 }
             };
-            let Some(staged) = staged else { break };
+            let Some(mut staged) = staged else { break };
+            if !self.compare(&mut staged).await {
+                return;
+            }
             match self.writer.clone() {
                 None => self.count_not_kept(&staged),
                 Some(_) if staged.batch.is_empty() => {}
@@ -119,7 +128,7 @@ impl Storing {
 
     /// Inserts until the store has it. Returns false if the work is abandoned.
     async fn insert(&mut self, writer: &Writer, staged: &Staged) -> bool {
-        let token = format!("{}:{}-{}", self.collector, staged.from, staged.to);
+        let token = self.checkpoint.token(&self.collector, staged);
         let mut pause = PAUSE_MIN;
         loop {
             let attempt = writer.insert(&staged.batch, &token, clock::now());
@@ -144,6 +153,31 @@ impl Storing {
             }
             pause = (pause * 2).min(PAUSE_MAX);
         }
+    }
+
+    /// Leaves out what the store has, if that is not known. Returns false if the work is abandoned.
+    async fn compare(&mut self, staged: &mut Staged) -> bool {
+        if self.writer.is_none() {
+            self.checkpoint.mend = None;
+        }
+        tokio::select! {
+            () = self.mender.compare(&mut self.checkpoint, staged) => true,
+            () = abandoned(&mut self.abandon) => false,
+        }
+    }
+
+    /// All that was on tape when something was lost is in the store: its rollups are made anew. Returns false if the work
+    /// is abandoned; then the next start does it.
+    async fn finish_mending(&mut self, state: &mut Option<PipelineState>) -> bool {
+        if let Some(mend) = &self.checkpoint.mend {
+            tokio::select! {
+                () = self.mender.finish(mend) => {}
+                () = abandoned(&mut self.abandon) => return false,
+            }
+        }
+        self.checkpoint.mend = None;
+        self.shared.note_mended();
+        self.save_until_done(state).await
     }
 
     /// What was understood since the last batch has no store to go to.

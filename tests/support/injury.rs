@@ -245,7 +245,7 @@ fn files_max(pid: u32) -> String {
 }
 
 /// Sets the soft limit only: raising it again is allowed to everybody.
-fn set_files_max(pid: u32, limit: &str) {
+pub(crate) fn set_files_max(pid: u32, limit: &str) {
     let pid = pid.to_string();
     let limit = format!("--nofile={limit}:");
     // A process that ended meanwhile has no limit any more.

@@ -98,6 +98,22 @@ impl Catalog {
         &self.path
     }
 
+    /// Writes a whole copy of it to `path`, where there must be nothing, as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// It can't be read, or the copy can't be written.
+    pub async fn copy_to(&self, path: &Path) -> Result<(), CatalogError> {
+        make_private(path).map_err(|error| CatalogError::unusable(path, sqlx::Error::Io(error)))?;
+        // SQLite takes an empty file for a database without tables, and so writes into it.
+        sqlx::query("VACUUM INTO ?")
+            .bind(path.to_string_lossy().into_owned())
+            .execute(&self.pool)
+            .await
+            .map_err(CatalogError::writing("a copy"))?;
+        Ok(())
+    }
+
     /// Closes all connections and folds the write-ahead log into the file.
     pub async fn close(&self) {
         self.pool.close().await;
@@ -111,6 +127,22 @@ impl Catalog {
     pub async fn collector_id(&self) -> Result<String, CatalogError> {
         let id = self.setting("collector_id").await?;
         id.ok_or_else(|| CatalogError::damaged("setting", "collector_id", "it is not there"))
+    }
+
+    /// Gives the collector another name, for a tape that begins anew: what the old one named keeps its names.
+    ///
+    /// # Errors
+    ///
+    /// The catalog can't be written; the name is the old one.
+    pub async fn renew_collector_id(&self) -> Result<String, CatalogError> {
+        let id = sqlx::query_scalar::<_, String>(
+            "UPDATE settings SET value = json_quote(lower(hex(randomblob(8))))
+             WHERE key = 'collector_id' RETURNING value",
+        );
+        id.fetch_one(&self.pool)
+            .await
+            .map_err(CatalogError::writing("the collector's name"))?;
+        self.collector_id().await
     }
 
     /// The setting of this name, if it was ever set.

@@ -1,0 +1,128 @@
+//! A backup of a data directory, with or without a server at work on it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use flow::clock;
+use store::Store;
+use store::catalog::Catalog;
+use store::config::Engine;
+
+use super::Manifest;
+use super::copying::{copy_file, copy_folder, copy_tape, move_folder, sync_folder};
+use crate::config::{Config, make_private_folder};
+use crate::server::checkpoint::CheckpointFolder;
+use crate::server::embedded::Embedded;
+
+/// How often it is tried to take the checkpoint with the state that it names.
+const CHECKPOINT_TRIES: u32 = 100;
+
+/// Takes a backup into a folder that is empty or not there, and says what is in it.
+///
+/// # Errors
+///
+/// What is missing or cannot be read or written. The folder then has no manifest: it is no backup.
+pub(crate) async fn back_up(config: &Config, target: &Path) -> Result<Manifest> {
+    let catalog_file = config.path("catalog.db");
+    if !catalog_file.is_file() {
+        bail!(
+            "{}: there is no such data directory, or nothing in it",
+            config.data_dir.display()
+        );
+    }
+    super::restoring::must_be_empty(target)?;
+    make_private_folder(target)?;
+    let taken_at = clock::now();
+    take_checkpoint(&config.path("checkpoint"), &target.join("checkpoint"))?;
+    let schema = take_store(config, &target.join("store")).await?;
+    copy_tape(&config.path("tape"), &target.join("tape")).context("tape")?;
+    let catalog = Catalog::open(&catalog_file).await?;
+    let copied = catalog.copy_to(&target.join("catalog.db")).await;
+    catalog.close().await;
+    copied?;
+    take_configuration(config, target)?;
+    let manifest = Manifest::write(target, taken_at, schema)?;
+    sync_folder(target)?;
+    Ok(manifest)
+}
+
+/// Copies the folder until the checkpoint in the copy can be read, and its state: both are replaced all the time.
+fn take_checkpoint(from: &Path, to: &Path) -> Result<()> {
+    for _ in 0..CHECKPOINT_TRIES {
+        let _ = fs::remove_dir_all(to);
+        // A file that goes while it is copied has another in its place.
+        if copy_folder(from, to).is_err() {
+            continue;
+        }
+        let (_, found) = CheckpointFolder::open(to.to_owned())?;
+        if found.checkpoint.is_some() && found.trouble.is_empty() {
+            return Ok(());
+        }
+    }
+    bail!(
+        "{}: the checkpoint cannot be read, or changes all the time",
+        from.display()
+    );
+}
+
+/// Has the engine write its database, and moves it here. Returns the schema's version, if there is a store of ours.
+async fn take_store(config: &Config, target: &Path) -> Result<Option<u32>> {
+    if config.store.engine != Engine::Embedded {
+        return Ok(None);
+    }
+    let name = format!("backup-{}", clock::now().nanos());
+    let written = config.path("store").join("backups").join(&name);
+    let done = with_engine(config, async |store: Store| {
+        Ok(store.back_up(&name).await?)
+    });
+    let moved = match done.await {
+        Ok(()) => move_folder(&written, target),
+        Err(error) => Err(error),
+    };
+    // What is left of it takes room only.
+    let _ = fs::remove_dir_all(&written);
+    moved.context("store")?;
+    Ok(Some(store::backup::SCHEMA_VERSION))
+}
+
+/// Talks to the engine of the server that runs there, or to one that is started for it.
+pub(super) async fn with_engine(
+    config: &Config,
+    work: impl AsyncFnOnce(Store) -> Result<()>,
+) -> Result<()> {
+    if let Some(socket) = socket_of_running(config) {
+        let store = Store::new(config.store.clone(), Some(&socket))?;
+        if store.ping().await.is_ok() {
+            return work(store).await;
+        }
+    }
+    let Some(mut engine) = Embedded::start(config)? else {
+        return Ok(());
+    };
+    engine.wait_until_ready().await?;
+    let store = Store::new(config.store.clone(), Some(&engine.socket))?;
+    let result = work(store).await;
+    engine.stop().await;
+    result
+}
+
+fn socket_of_running(config: &Config) -> Option<PathBuf> {
+    #[derive(serde::Deserialize)]
+    struct Running {
+        engine: Option<PathBuf>,
+    }
+    let text = fs::read(config.path("running.json")).ok()?;
+    serde_json::from_slice::<Running>(&text).ok()?.engine
+}
+
+/// The configuration as it is in force, for whoever restores it: it is not read again by itself.
+fn take_configuration(config: &Config, target: &Path) -> Result<()> {
+    let path = target.join("flowreel.toml");
+    fs::write(&path, config.shown()?).with_context(|| path.display().to_string())?;
+    if let Some(fields) = &config.fields {
+        copy_file(fields, &target.join("fields.toml"))
+            .with_context(|| fields.display().to_string())?;
+    }
+    Ok(())
+}
