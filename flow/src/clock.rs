@@ -66,6 +66,18 @@ impl Timestamp {
         let width = i64::try_from(width.as_nanos()).unwrap_or(i64::MAX).max(1);
         Self(self.0.div_euclid(width).saturating_mul(width))
     }
+
+    /// The first instant of the month, in UTC, that this instant is in.
+    pub fn start_of_month(self) -> Self {
+        let day = Duration::from_secs(86_400);
+        let of_month = self.instant().to_zoned(jiff::tz::TimeZone::UTC).day();
+        let before = u32::from(of_month.unsigned_abs()).saturating_sub(1);
+        self.floor(day) - day * before
+    }
+
+    fn instant(self) -> jiff::Timestamp {
+        jiff::Timestamp::constant(0, 0) + jiff::SignedDuration::from_nanos(self.0)
+    }
 }
 
 impl Add<Duration> for Timestamp {
@@ -90,11 +102,7 @@ impl fmt::Display for Timestamp {
             n if n % NANOS_PER_MICRO == 0 => 6,
             _ => 9,
         };
-        write!(
-            f,
-            "{:.digits$}",
-            jiff::Timestamp::constant(0, 0) + jiff::SignedDuration::from_nanos(self.0)
-        )
+        write!(f, "{:.digits$}", self.instant())
     }
 }
 
@@ -224,6 +232,17 @@ mod tests {
                 .to_string()
                 .starts_with("1677-09-21")
         );
+    }
+
+    #[test]
+    fn months_have_their_own_lengths() {
+        let month = |text: &str| text.parse::<Timestamp>().unwrap().start_of_month();
+        assert_eq!(
+            month("2024-02-29T23:59:59Z").to_string(),
+            "2024-02-01T00:00:00.000Z"
+        );
+        assert_eq!(month("2024-03-01").to_string(), "2024-03-01T00:00:00.000Z");
+        assert_eq!(month("1969-12-31").to_string(), "1969-12-01T00:00:00.000Z");
     }
 
     #[test]

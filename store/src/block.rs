@@ -1,14 +1,13 @@
 //! Rows of a [`FlowBatch`] as a block of the table `flows`. Columns that no row of the batch has are left out; the
 //! table's defaults apply.
 
-use std::collections::HashMap;
 use std::net::Ipv6Addr;
-use std::ops::Range;
 
 use flow::batch::{
-    ApplicationSource, ClientEvidence, Columns, CounterKind, SamplingSource, TimeKind, TimeQuality,
+    ApplicationSource, ClientEvidence, Columns, CounterKind, Enrichment, SamplingSource, TimeKind,
+    TimeQuality,
 };
-use flow::column::Column;
+use flow::column::{Column, Symbol};
 use flow::measure::MEASURES;
 use flow::{FlowBatch, Timestamp};
 
@@ -21,10 +20,17 @@ pub(crate) struct Stamp<'a> {
     pub(crate) stored_at: Timestamp,
 }
 
-/// The block of these rows of a batch.
-pub(crate) fn block(batch: &FlowBatch, rows: Range<usize>, stamp: Stamp<'_>) -> Block {
-    let mut block = Block::new(rows.len());
-    let part = Part { batch, rows };
+impl Stamp<'_> {
+    /// When it goes to the store, as the engine's `DateTime`: seconds since 1970.
+    pub(crate) fn seconds(&self) -> u32 {
+        u32::try_from(self.stored_at.seconds().max(0)).unwrap_or(u32::MAX)
+    }
+}
+
+/// The block of these rows of a batch, in this order.
+pub(crate) fn block(batch: &FlowBatch, order: &[u32], stamp: Stamp<'_>) -> Block {
+    let mut block = Block::new(order.len(), order.len() * OCTETS_A_ROW);
+    let part = Part { batch, order };
     put_origin(&mut block, &part, stamp);
     put_life(&mut block, &part);
     put_ends(&mut block, &part);
@@ -34,46 +40,46 @@ pub(crate) fn block(batch: &FlowBatch, rows: Range<usize>, stamp: Stamp<'_>) -> 
     block
 }
 
-/// Some rows of a batch, one after the other.
+/// What a row of an ordinary exporter takes: asked for at once, as growing would copy.
+const OCTETS_A_ROW: usize = 240;
+
+/// Some rows of a batch, in an order of their own.
 struct Part<'b> {
     batch: &'b FlowBatch,
-    rows: Range<usize>,
+    order: &'b [u32],
 }
 
-impl Part<'_> {
-    /// Of a column, which may end before the batch does.
-    fn of<'c, T>(&self, column: &'c [T]) -> &'c [T] {
-        let end = self.rows.end.min(column.len());
-        &column[self.rows.start.min(end)..end]
+impl<'b> Part<'b> {
+    /// The numbers of the rows in the batch.
+    fn rows(&self) -> impl ExactSizeIterator<Item = usize> + Clone + use<'b> {
+        self.order.iter().map(|row| *row as usize)
     }
 
-    /// Of pairs by where each row's end: where they end within the part, and which they are.
-    fn of_pairs(&self, ends: &[u64]) -> (Vec<u64>, Range<usize>) {
-        let before = match self.rows.start {
-            0 => 0,
-            start => ends.get(start - 1).or(ends.last()).copied().unwrap_or(0),
-        };
-        let own: Vec<u64> = self.of(ends).iter().map(|end| end - before).collect();
-        let place = |end: u64| usize::try_from(end).unwrap_or(usize::MAX);
-        let count = own.last().copied().unwrap_or(0);
-        (own, place(before)..place(before + count))
+    /// Of a column, which may end before the batch does; then it has `missing`.
+    fn of<'c, T: Copy>(
+        &self,
+        column: &'c [T],
+        missing: T,
+    ) -> impl ExactSizeIterator<Item = T> + use<'b, 'c, T> {
+        self.rows()
+            .map(move |row| column.get(row).copied().unwrap_or(missing))
     }
 }
 
 fn put_origin(block: &mut Block, part: &Part<'_>, stamp: Stamp<'_>) {
     let origin = &part.batch.origin;
-    let seconds = u32::try_from(stamp.stored_at.seconds().max(0)).unwrap_or(u32::MAX);
-    block.typed_full("stored_at", "DateTime('UTC')", &[], seconds);
+    let stored_at = part.rows().map(|_| stamp.seconds());
+    block.typed_full("stored_at", "DateTime('UTC')", stored_at);
     block.constant_text("collector", stamp.collector);
-    block.full("received_at", part.of(&origin.received_at), 0);
-    block.full("tape_segment", part.of(&origin.tape_segment), 0);
-    block.full("tape_offset", part.of(&origin.tape_offset), 0);
-    block.full("record_offset", part.of(&origin.record_offset), 0);
-    block.full("feed", part.of(&origin.feed), 0);
-    block.full("exporter", part.of(&origin.exporter), Ipv6Addr::UNSPECIFIED);
-    block.full("domain", part.of(&origin.domain), 0);
-    block.full("version", part.of(&origin.version), 0);
-    block.full("template", part.of(&origin.template), 0);
+    block.full("received_at", part.of(&origin.received_at, 0));
+    block.full("tape_segment", part.of(&origin.tape_segment, 0));
+    block.full("tape_offset", part.of(&origin.tape_offset, 0));
+    block.full("record_offset", part.of(&origin.record_offset, 0));
+    block.full("feed", part.of(&origin.feed, 0));
+    block.full("exporter", part.of(&origin.exporter, Ipv6Addr::UNSPECIFIED));
+    block.full("domain", part.of(&origin.domain, 0));
+    block.full("version", part.of(&origin.version, 0));
+    block.full("template", part.of(&origin.template, 0));
 }
 
 /// The first and last instant of a flow's life as the schema wants it, nanoseconds: never absent, never before 1970, never
@@ -86,15 +92,11 @@ pub(crate) fn life(batch: &FlowBatch, row: usize) -> (i64, i64) {
 }
 
 fn put_life(block: &mut Block, part: &Part<'_>) {
+    block.full("begins_at", part.rows().map(|row| life(part.batch, row).0));
+    block.full("ends_at", part.rows().map(|row| life(part.batch, row).1));
     let (start, end) = (&part.batch.columns.start, &part.batch.columns.end);
-    let lives = part.rows.clone().map(|row| life(part.batch, row));
-    let (begins_at, ends_at): (Vec<i64>, Vec<i64>) = lives.unzip();
-    block.full("begins_at", &begins_at, 0);
-    block.full("ends_at", &ends_at, 0);
     for (name, column) in [("has_start", start), ("has_end", end)] {
-        let nulls = part.of(column.nulls());
-        let has: Vec<u8> = nulls.iter().map(|null| 1 - null).collect();
-        block.full(name, &has, 0);
+        block.full(name, part.of(column.nulls(), 1).map(|null| 1 - null));
     }
 }
 
@@ -121,31 +123,32 @@ fn put_sides<T: crate::native::Fixed>(
     [client, server]: [&'static str; 2],
     [source, destination]: [&Column<T>; 2],
 ) {
-    let src_is_client = &part.batch.enrichment.src_is_client;
     if source.is_absent() && destination.is_absent() {
         return;
     }
-    if !part.of(src_is_client).contains(&0) {
-        put_column(block, part, client, source);
-        put_column(block, part, server, destination);
-        return;
-    }
-    let rows = part.rows.len();
+    let added = &part.batch.enrichment;
     for (name, if_client, if_server) in
         [(client, source, destination), (server, destination, source)]
     {
-        let (mut values, mut nulls) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-        for row in part.rows.clone() {
-            let from = if src_is_client.get(row) == Some(&0) {
-                if_server
-            } else {
-                if_client
-            };
-            let value = from.get(row);
-            values.push(value.unwrap_or(T::BLANK));
-            nulls.push(u8::from(value.is_none()));
-        }
-        block.nullable_parts(name, T::TYPE, &values, &nulls);
+        let values = part
+            .rows()
+            .map(|row| side(added, row, [if_client, if_server]));
+        let nulls = values.clone().map(|value| u8::from(value.is_none()));
+        let values = values.map(|value| value.unwrap_or(T::BLANK));
+        block.nullable(name, T::TYPE, values, nulls);
+    }
+}
+
+/// What one side has in a row: in the first column if the source is the client, else in the second.
+#[inline]
+pub(crate) fn side<T: flow::column::Blank>(
+    added: &Enrichment,
+    row: usize,
+    [if_client, if_server]: [&Column<T>; 2],
+) -> Option<T> {
+    match added.src_is_client.get(row) {
+        Some(0) => if_server.get(row),
+        _ => if_client.get(row),
     }
 }
 
@@ -174,8 +177,13 @@ fn put_column<T: crate::native::Fixed>(
     column: &Column<T>,
 ) {
     let type_name = code_type(name).unwrap_or_else(|| T::TYPE.to_owned());
-    let (values, nulls) = (part.of(column.values()), part.of(column.nulls()));
-    block.nullable_parts(name, &type_name, values, nulls);
+    let (values, nulls) = (column.values(), column.nulls());
+    block.nullable(
+        name,
+        &type_name,
+        part.of(values, T::BLANK),
+        part.of(nulls, 1),
+    );
 }
 
 /// The type of a column of codes: an enumeration of their names.
@@ -203,50 +211,24 @@ pub(crate) fn code_type(column: &str) -> Option<String> {
 fn put_pairs(block: &mut Block, part: &Part<'_>) {
     let measures = &part.batch.measures;
     if !measures.is_absent() {
-        let (ends, own) = part.of_pairs(measures.ends());
-        let keys = Keys::of(measures.keys()[own.clone()].iter(), |id| {
+        let pairs = || part.rows().flat_map(|row| measures.get(row));
+        let name = |id: &u16| {
             MEASURES
-                .get(usize::from(**id))
+                .get(usize::from(*id))
                 .map_or("", |known| known.name)
-        });
-        let names = keys.names.into_iter();
-        block.map_keys("measures", "UInt64", &ends, names, keys.places.into_iter());
-        block.map_numbers(&measures.values()[own]);
+        };
+        let counts = part.rows().map(|row| measures.get(row).count());
+        block.map("measures", "UInt64", counts);
+        block.map_texts(pairs().map(|(id, _)| name(id)));
+        block.map_numbers(pairs().map(|(_, value)| *value));
     }
     let extras = &part.batch.extras;
     if !extras.is_absent() {
-        let (ends, own) = part.of_pairs(extras.ends());
-        let keys = Keys::of(extras.keys()[own.clone()].iter().map(|key| &**key), |key| {
-            *key
-        });
-        let names = keys.names.into_iter();
-        block.map_keys("extras", "String", &ends, names, keys.places.into_iter());
-        block.map_texts(extras.values()[own].iter().map(String::as_str));
-    }
-}
-
-/// The keys of pairs as a dictionary of those that occur, and which of them each pair has, from 1.
-struct Keys<'k> {
-    names: Vec<&'k str>,
-    places: Vec<usize>,
-}
-
-impl<'k> Keys<'k> {
-    fn of<K: Eq + std::hash::Hash>(
-        keys: impl Iterator<Item = K>,
-        name: impl Fn(&K) -> &'k str,
-    ) -> Self {
-        let (mut names, mut numbers) = (Vec::new(), HashMap::new());
-        let place = |key: K| match numbers.get(&key) {
-            Some(number) => *number,
-            None => {
-                names.push(name(&key));
-                numbers.insert(key, names.len());
-                names.len()
-            }
-        };
-        let places = keys.map(place).collect();
-        Self { names, places }
+        let pairs = || part.rows().flat_map(|row| extras.get(row));
+        let counts = part.rows().map(|row| extras.get(row).count());
+        block.map("extras", "String", counts);
+        block.map_texts(pairs().map(|(key, _)| &**key));
+        block.map_texts(pairs().map(|(_, text)| text.as_str()));
     }
 }
 
@@ -257,17 +239,23 @@ fn put_enrichment(block: &mut Block, part: &Part<'_>) {
         ("accounting", &added.accounting),
     ] {
         if !flags.is_empty() {
-            block.full(name, part.of(flags), 1);
+            block.full(name, part.of(flags, 1));
         }
     }
-    let evidence = part.of(&added.client_evidence);
-    put_codes(block, "client_evidence", evidence, |code| {
-        ClientEvidence::from_u8(code).is_some()
-    });
-    let source = part.of(&added.application_source);
-    put_codes(block, "application_source", source, |code| {
-        ApplicationSource::from_u8(code).is_some()
-    });
+    put_codes(
+        block,
+        part,
+        "client_evidence",
+        &added.client_evidence,
+        |code| ClientEvidence::from_u8(code).is_some(),
+    );
+    put_codes(
+        block,
+        part,
+        "application_source",
+        &added.application_source,
+        |code| ApplicationSource::from_u8(code).is_some(),
+    );
     for (name, texts) in [
         ("application", &added.application),
         ("client_site", &added.client_site),
@@ -279,19 +267,26 @@ fn put_enrichment(block: &mut Block, part: &Part<'_>) {
         ("in_vrf_name", &added.in_vrf_name),
     ] {
         if !texts.is_absent() {
-            block.texts(name, texts.texts(), part.of(texts.rows()));
+            let symbols = part.of(texts.rows(), Symbol::default());
+            block.texts(name, texts.texts(), symbols);
         }
     }
 }
 
 /// Codes without gaps of their own: a number that is no code is a gap.
-fn put_codes(block: &mut Block, name: &'static str, codes: &[u8], known: impl Fn(u8) -> bool) {
+fn put_codes(
+    block: &mut Block,
+    part: &Part<'_>,
+    name: &'static str,
+    codes: &[u8],
+    known: impl Fn(u8) -> bool,
+) {
     if codes.is_empty() {
         return;
     }
-    let nulls: Vec<u8> = codes.iter().map(|code| u8::from(!known(*code))).collect();
+    let nulls = part.of(codes, 0).map(|code| u8::from(!known(code)));
     let type_name = code_type(name).unwrap_or_default();
-    block.nullable_parts(name, &type_name, codes, &nulls);
+    block.nullable(name, &type_name, part.of(codes, 0), nulls);
 }
 
 #[cfg(test)]
@@ -333,7 +328,7 @@ mod tests {
             collector: "here",
             stored_at: Timestamp::EPOCH,
         };
-        let names = block(&batch, 0..1, stamp).names().to_vec();
+        let names = block(&batch, &[0], stamp).names().to_vec();
         assert!(names.contains(&"octets") && !names.contains(&"packets"));
         assert!(!names.contains(&"client_addr") && !names.contains(&"measures"));
     }
@@ -364,8 +359,8 @@ mod tests {
             collector: "here",
             stored_at: Timestamp::EPOCH,
         };
-        let part = block(&whole, 2..4, stamp);
-        let alone = block(&tail, 0..2, stamp);
+        let part = block(&whole, &[2, 3], stamp);
+        let alone = block(&tail, &[0, 1], stamp);
         assert_eq!(part.names(), alone.names());
         assert_eq!(part.finish(), alone.finish());
     }

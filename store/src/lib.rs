@@ -14,7 +14,9 @@
 //! | `connection` | Unix socket or URL |
 //! | `schema` | the SQL files of `schema/` |
 //! | `pieces` | where a large batch is cut |
-//! | `block`, `native` | a batch as ClickHouse's own format |
+//! | `block`, `order`, `native` | a batch as ClickHouse's own format, in the order of the table |
+//! | `rollup` | what is derived from a batch: sums by bucket and group |
+//! | `observed` | stored records as a batch again, for making rollups anew |
 //! | `plan` | which table answers which part of a window |
 //! | `grouping`, `predicate`, `select` | dimensions, filters and windows as SQL |
 //! | `top`, `series`, `records`, `inventory` | a statement for each question |
@@ -38,10 +40,13 @@ mod connection;
 mod grouping;
 mod inventory;
 mod native;
+mod observed;
+mod order;
 mod pieces;
 mod plan;
 mod predicate;
 mod records;
+mod rollup;
 mod schema;
 mod select;
 mod series;

@@ -1,12 +1,12 @@
 //! ClickHouse's Native format: blocks of columns, as they lie in memory.
 //!
 //! Written by hand after the format's description (<https://clickhouse.com/docs/interfaces/specs/NativeFormat>), since
-//! a batch is in columns already: each is copied once, into the octets that are sent.
+//! a batch is in columns already: each value is copied once, into the octets that are sent.
 
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use flow::column::{Blank, Symbol};
 
 /// A value of fixed width.
@@ -16,35 +16,29 @@ pub(crate) trait Fixed: Blank {
     /// Its octets.
     const WIDTH: usize;
     /// Writes it, least octet first; addresses in network order.
-    fn put(self, to: &mut BytesMut);
+    fn put(self, to: &mut [u8]);
 }
 
 macro_rules! fixed {
-    ($($type:ty => $name:literal, $put:ident;)+) => {
+    ($($type:ty => $name:literal, $octets:ident;)+) => {
         $(impl Fixed for $type {
             const TYPE: &'static str = $name;
             const WIDTH: usize = size_of::<$type>();
-            fn put(self, to: &mut BytesMut) {
-                to.$put(self);
+            #[inline]
+            fn put(self, to: &mut [u8]) {
+                to.copy_from_slice(&self.$octets());
             }
         })+
     };
 }
 
 fixed! {
-    u8 => "UInt8", put_u8;
-    u16 => "UInt16", put_u16_le;
-    u32 => "UInt32", put_u32_le;
-    u64 => "UInt64", put_u64_le;
-    i64 => "DateTime64(9, 'UTC')", put_i64_le;
-}
-
-impl Fixed for Ipv6Addr {
-    const TYPE: &'static str = "IPv6";
-    const WIDTH: usize = 16;
-    fn put(self, to: &mut BytesMut) {
-        to.put_slice(&self.octets());
-    }
+    u8 => "UInt8", to_le_bytes;
+    u16 => "UInt16", to_le_bytes;
+    u32 => "UInt32", to_le_bytes;
+    u64 => "UInt64", to_le_bytes;
+    i64 => "DateTime64(9, 'UTC')", to_le_bytes;
+    Ipv6Addr => "IPv6", octets;
 }
 
 /// One block under construction: every column has `rows` rows.
@@ -52,7 +46,7 @@ impl Fixed for Ipv6Addr {
 pub(crate) struct Block {
     rows: usize,
     names: Vec<&'static str>,
-    body: BytesMut,
+    body: Vec<u8>,
 }
 
 /// The version of `LowCardinality` with the dictionary in the block (`SharedDictionariesWithAdditionalKeys`).
@@ -61,12 +55,12 @@ const LOW_CARDINALITY: u64 = 1;
 const OWN_DICTIONARY: u64 = (1 << 9) | (1 << 10);
 
 impl Block {
-    /// An empty block of `rows` rows.
-    pub(crate) fn new(rows: usize) -> Self {
+    /// An empty block of `rows` rows, for which `octets` may suffice.
+    pub(crate) fn new(rows: usize, octets: usize) -> Self {
         Self {
             rows,
             names: Vec::new(),
-            body: BytesMut::with_capacity(rows * 256 + 4096),
+            body: Vec::with_capacity(octets + 4096),
         }
     }
 
@@ -75,18 +69,17 @@ impl Block {
         &self.names
     }
 
-    /// The octets to send.
-    pub(crate) fn finish(self) -> Bytes {
-        let mut head = BytesMut::with_capacity(self.body.len() + 16);
+    /// What to send, in order: how many columns and rows, and the columns.
+    pub(crate) fn finish(self) -> [Bytes; 2] {
+        let mut head = Vec::new();
         put_number(&mut head, self.names.len());
         put_number(&mut head, self.rows);
-        head.unsplit(self.body);
-        head.freeze()
+        [head.into(), self.body.into()]
     }
 
-    /// A column that has every row; what is missing at its end is `missing`.
-    pub(crate) fn full<T: Fixed>(&mut self, name: &'static str, values: &[T], missing: T) {
-        self.typed_full(name, T::TYPE, values, missing);
+    /// A column without gaps, a value for each row.
+    pub(crate) fn full<T: Fixed>(&mut self, name: &'static str, values: impl Iterator<Item = T>) {
+        self.typed_full(name, T::TYPE, values);
     }
 
     /// As [`Block::full`], of another type of the same width.
@@ -94,83 +87,99 @@ impl Block {
         &mut self,
         name: &'static str,
         type_name: &str,
-        values: &[T],
-        missing: T,
+        values: impl Iterator<Item = T>,
     ) {
         self.head(name, type_name);
-        self.fixed(values, missing);
+        self.fixed(self.rows, values);
     }
 
     /// A column with gaps, by its parts: a 1 in `nulls` is a gap.
-    pub(crate) fn nullable_parts<T: Fixed>(
+    pub(crate) fn nullable<T: Fixed>(
         &mut self,
         name: &'static str,
         type_name: &str,
-        values: &[T],
-        nulls: &[u8],
+        values: impl Iterator<Item = T>,
+        nulls: impl Iterator<Item = u8>,
     ) {
         self.head(name, &format!("Nullable({type_name})"));
-        self.fixed(nulls, 1);
-        self.fixed(values, T::BLANK);
+        self.fixed(self.rows, nulls);
+        self.fixed(self.rows, values);
     }
 
     /// One text for all rows.
     pub(crate) fn constant_text(&mut self, name: &'static str, text: &str) {
-        self.head(name, "LowCardinality(String)");
-        self.body.put_u64_le(LOW_CARDINALITY);
-        self.dictionary(["", text].into_iter());
-        self.body.put_u64_le(self.rows as u64);
-        self.body.put_bytes(1, self.rows);
+        let one = [Arc::from(text)];
+        self.texts(name, &one, std::iter::repeat_n(Symbol(1), self.rows));
     }
 
     /// A column of names: symbols that count from 1 in `names`; 0, an absent one, is ''.
-    pub(crate) fn texts(&mut self, name: &'static str, names: &[Arc<str>], symbols: &[Symbol]) {
+    pub(crate) fn texts(
+        &mut self,
+        name: &'static str,
+        names: &[Arc<str>],
+        symbols: impl Iterator<Item = Symbol>,
+    ) {
         self.head(name, "LowCardinality(String)");
-        self.body.put_u64_le(LOW_CARDINALITY);
         // With '' as the first key the symbols are the dictionary's own numbers.
-        self.dictionary(std::iter::once("").chain(names.iter().map(|key| &**key)));
-        let indexes = symbols.iter().map(|symbol| symbol.0 as usize);
-        self.indexes(indexes, symbols.len(), names.len() + 1, self.rows);
+        let keys = names.len() + 1;
+        let (index_type, width) = index_width(keys);
+        self.number(LOW_CARDINALITY);
+        self.number(index_type | OWN_DICTIONARY);
+        self.number(keys as u64);
+        put_text(&mut self.body, "");
+        for key in names {
+            put_text(&mut self.body, key);
+        }
+        self.number(self.rows as u64);
+        let octets = symbols.map(|symbol| symbol.0.to_le_bytes());
+        match width {
+            1 => self.fixed(self.rows, octets.map(|[low, ..]| low)),
+            2 => self.fixed(
+                self.rows,
+                octets.map(|[low, high, ..]| u16::from_le_bytes([low, high])),
+            ),
+            _ => self.fixed(self.rows, octets.map(u32::from_le_bytes)),
+        }
     }
 
-    /// The first half of a map column: its type, where each row's pairs end, and its keys, one for each pair.
-    ///
-    /// `dictionary` holds each key once, from index 1; 0 is ''. The values follow, by [`Block::map_numbers`] or
-    /// [`Block::map_texts`].
-    pub(crate) fn map_keys<'k>(
+    /// The first half of a map of texts to `value_type`: how many pairs each row has. The keys of all pairs follow by
+    /// [`Block::map_texts`], then the values.
+    pub(crate) fn map(
         &mut self,
         name: &'static str,
         value_type: &str,
-        ends: &[u64],
-        dictionary: impl ExactSizeIterator<Item = &'k str>,
-        keys: impl ExactSizeIterator<Item = usize>,
+        pairs: impl Iterator<Item = usize>,
     ) {
-        self.head(name, &format!("Map(LowCardinality(String), {value_type})"));
-        self.body.put_u64_le(LOW_CARDINALITY);
-        let last = ends.last().copied().unwrap_or(0);
-        for row in 0..self.rows {
-            self.body.put_u64_le(ends.get(row).copied().unwrap_or(last));
-        }
-        let distinct = dictionary.len() + 1;
-        self.body.reserve(keys.len() * 2);
-        self.put_dictionary(distinct, std::iter::once("").chain(dictionary));
-        let count = keys.len();
-        self.indexes(keys, count, distinct, count);
+        self.head(name, &format!("Map(String, {value_type})"));
+        self.offsets(pairs);
     }
 
-    /// The values of a map of numbers.
-    pub(crate) fn map_numbers(&mut self, values: &[u64]) {
-        self.body.reserve(values.len() * 8);
-        for value in values {
-            self.body.put_u64_le(*value);
+    /// Keys or values of a map that are texts.
+    pub(crate) fn map_texts<'t>(&mut self, texts: impl Iterator<Item = &'t str>) {
+        for text in texts {
+            put_text(&mut self.body, text);
         }
     }
 
-    /// The values of a map of texts.
-    pub(crate) fn map_texts<'t>(&mut self, values: impl Iterator<Item = &'t str>) {
+    /// Values of a map that are numbers.
+    pub(crate) fn map_numbers(&mut self, values: impl Iterator<Item = u64>) {
         for value in values {
-            put_text(&mut self.body, value);
+            self.number(value);
         }
+    }
+
+    /// A column of sets of values without gaps, in a type that allows them: how many each row has, and all of them.
+    pub(crate) fn sets<T: Fixed>(
+        &mut self,
+        name: &'static str,
+        sizes: impl Iterator<Item = usize>,
+        values: impl ExactSizeIterator<Item = T>,
+    ) {
+        self.head(name, &format!("Array(Nullable({}))", T::TYPE));
+        self.offsets(sizes);
+        let count = values.len();
+        self.fixed(count, std::iter::repeat_n(0_u8, count));
+        self.fixed(count, values);
     }
 
     fn head(&mut self, name: &'static str, type_name: &str) {
@@ -179,43 +188,28 @@ impl Block {
         put_text(&mut self.body, type_name);
     }
 
-    fn fixed<T: Fixed>(&mut self, values: &[T], missing: T) {
-        self.body.reserve(self.rows * T::WIDTH);
-        for value in values.iter().take(self.rows) {
-            value.put(&mut self.body);
-        }
-        for _ in values.len()..self.rows {
-            missing.put(&mut self.body);
-        }
+    fn number(&mut self, number: u64) {
+        self.body.extend_from_slice(&number.to_le_bytes());
     }
 
-    fn dictionary<'k>(&mut self, keys: impl Iterator<Item = &'k str> + Clone) {
-        let count = keys.clone().count();
-        self.put_dictionary(count, keys);
+    /// Where the values of each row end.
+    fn offsets(&mut self, sizes: impl Iterator<Item = usize>) {
+        let ends = sizes.scan(0_u64, |end, size| {
+            *end += size as u64;
+            Some(*end)
+        });
+        self.fixed(self.rows, ends);
     }
 
-    fn put_dictionary<'k>(&mut self, count: usize, keys: impl Iterator<Item = &'k str>) {
-        self.body.put_u64_le(index_width(count).0 | OWN_DICTIONARY);
-        self.body.put_u64_le(count as u64);
-        for key in keys {
-            put_text(&mut self.body, key);
+    #[inline]
+    fn fixed<T: Fixed>(&mut self, count: usize, values: impl Iterator<Item = T>) {
+        let from = self.body.len();
+        // Whole first: asking for room value by value costs more than the copy.
+        self.body.resize(from + count * T::WIDTH, 0);
+        let places = self.body[from..].chunks_exact_mut(T::WIDTH);
+        for (place, value) in places.zip(values) {
+            value.put(place);
         }
-    }
-
-    fn indexes(
-        &mut self,
-        indexes: impl Iterator<Item = usize>,
-        have: usize,
-        keys: usize,
-        want: usize,
-    ) {
-        let (_, width) = index_width(keys);
-        self.body.reserve(want * width + 8);
-        self.body.put_u64_le(want as u64);
-        for index in indexes.take(want) {
-            self.body.put_uint_le(index as u64, width);
-        }
-        self.body.put_bytes(0, want.saturating_sub(have) * width);
     }
 }
 
@@ -229,20 +223,20 @@ fn index_width(keys: usize) -> (u64, usize) {
 }
 
 /// LEB128.
-fn put_number(to: &mut BytesMut, mut number: usize) {
+fn put_number(to: &mut Vec<u8>, mut number: usize) {
     loop {
         let low = (number & 0x7f).to_le_bytes()[0];
         number >>= 7;
         if number == 0 {
-            return to.put_u8(low);
+            return to.push(low);
         }
-        to.put_u8(low | 0x80);
+        to.push(low | 0x80);
     }
 }
 
-fn put_text(to: &mut BytesMut, text: &str) {
+fn put_text(to: &mut Vec<u8>, text: &str) {
     put_number(to, text.len());
-    to.put_slice(text.as_bytes());
+    to.extend_from_slice(text.as_bytes());
 }
 
 #[cfg(test)]
@@ -252,27 +246,35 @@ mod tests {
 
     #[test]
     fn a_block_is_what_clickhouse_writes_itself() {
-        // SELECT toNullable(toUInt16(513)) AS a, toLowCardinality('xy') AS b FORMAT Native, octet by octet.
-        let mut block = Block::new(1);
+        // SELECT toNullable(toUInt16(513)) AS a, toLowCardinality('xy') AS b, map('k', toUInt64(7)) AS c,
+        // [toNullable(toUInt8(5))] AS d FORMAT Native, octet by octet.
+        let mut block = Block::new(1, 0);
         let mut number = Column::default();
         number.set(0, 513_u16);
-        block.nullable_parts("a", u16::TYPE, number.values(), number.nulls());
+        let values = number.values().iter().copied();
+        block.nullable("a", u16::TYPE, values, number.nulls().iter().copied());
         let mut name = TextColumn::default();
         name.set_text(0, "xy");
-        block.texts("b", name.texts(), name.rows());
-        let mut expected = vec![2, 1];
+        block.texts("b", name.texts(), name.rows().iter().copied());
+        block.map("c", "UInt64", std::iter::once(1));
+        block.map_texts(std::iter::once("k"));
+        block.map_numbers(std::iter::once(7));
+        block.sets("d", std::iter::once(1), [5_u8].into_iter());
+        let mut expected = vec![4, 1];
         expected.extend(b"\x01a\x10Nullable(UInt16)\x00\x01\x02");
         expected.extend(b"\x01b\x16LowCardinality(String)");
         expected.extend([1, 0, 0, 0, 0, 0, 0, 0]);
         expected.extend([0, 6, 0, 0, 0, 0, 0, 0]);
         expected.extend([2, 0, 0, 0, 0, 0, 0, 0, 0, 2, b'x', b'y']);
         expected.extend([1, 0, 0, 0, 0, 0, 0, 0, 1]);
-        assert_eq!(block.finish(), expected);
+        expected.extend(b"\x01c\x13Map(String, UInt64)\x01\0\0\0\0\0\0\0\x01k\x07\0\0\0\0\0\0\0");
+        expected.extend(b"\x01d\x16Array(Nullable(UInt8))\x01\0\0\0\0\0\0\0\0\x05");
+        assert_eq!(block.finish().concat(), expected);
     }
 
     #[test]
     fn numbers_of_more_than_seven_bits() {
-        let mut octets = BytesMut::new();
+        let mut octets = Vec::new();
         put_number(&mut octets, 300);
         assert_eq!(octets[..], [0xac, 0x02]);
     }

@@ -9,12 +9,12 @@ use crate::block::life;
 use crate::plan::Tier;
 
 /// Rows of a piece, at most, and those of the rest of a datagram.
-const ROWS_MAX: usize = 50_000;
-/// Buckets of a rollup that the rows of a piece are in, at most, and those of one more datagram.
 ///
-/// The views make a row of each, and a group with a set of clients of each if no two rows share an interface. Measured
-/// with an engine of 1 GB, where a statement has 334 MiB: 500,000 such groups are too many.
-const BUCKETS_MAX: u64 = 200_000;
+/// A row has some 700 octets in the engine, absent columns included, and a statement 334 MiB of an engine of 1 GB.
+const ROWS_MAX: usize = 100_000;
+/// Buckets of a rollup that the rows of a stretch are in, at most, and those of one more datagram: what making the rollups
+/// takes in memory, some 100 octets each.
+const BUCKETS_MAX: u64 = 500_000;
 /// Octets of texts without a column that a piece holds, at most, and those of one more datagram.
 const TEXT_OCTETS_MAX: usize = 16 << 20;
 
@@ -47,29 +47,55 @@ impl Piece {
     }
 }
 
+/// Rows that go into the rollups together, and the pieces in which they go into `flows`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) rows: Range<usize>,
+    pub(crate) pieces: Vec<Piece>,
+}
+
 /// Cuts a batch so that no piece needs more memory than a small engine has, and, if the table is `sharded` by the tape's
-/// segment, so that each is one shard's.
+/// segment, so that each is one shard's. Most batches are one stretch.
 ///
 /// By the batch alone, so that the same batch is always the same pieces: what was cut otherwise when it is repeated would
 /// be there twice, or not at all. Between datagrams only, and named by the tape: where a repetition differs by a datagram,
 /// all pieces before it keep name and content.
-pub(crate) fn pieces(batch: &FlowBatch, token: &str, sharded: bool) -> Vec<Piece> {
-    let mut found = Vec::with_capacity(batch.rows() / ROWS_MAX + 1);
-    let (mut start, mut buckets, mut octets) = (0, 0, 0);
+pub(crate) fn stretches(batch: &FlowBatch, token: &str, sharded: bool) -> Vec<Stretch> {
+    let mut found = Vec::new();
+    let (mut start, mut buckets) = (0, 0);
+    let mut close = |rows: Range<usize>| {
+        let pieces = pieces(batch, rows.clone(), token, sharded);
+        found.push(Stretch { rows, pieces });
+    };
     for row in 0..batch.rows() {
-        let full = row - start >= ROWS_MAX || buckets >= BUCKETS_MAX || octets >= TEXT_OCTETS_MAX;
-        if row > start && may_cut(batch, row, full, sharded) {
-            found.push(Piece::of(batch, start..row, token));
-            (start, buckets, octets) = (row, 0, 0);
+        if buckets >= BUCKETS_MAX && may_cut(batch, row, true, false) {
+            close(start..row);
+            (start, buckets) = (row, 0);
         }
         buckets += buckets_of(life(batch, row));
+    }
+    if start < batch.rows() {
+        close(start..batch.rows());
+    }
+    found
+}
+
+fn pieces(batch: &FlowBatch, rows: Range<usize>, token: &str, sharded: bool) -> Vec<Piece> {
+    let mut found = Vec::with_capacity(rows.len() / ROWS_MAX + 1);
+    let (mut start, mut octets) = (rows.start, 0);
+    for row in rows.clone() {
+        let full = row - start >= ROWS_MAX || octets >= TEXT_OCTETS_MAX;
+        if row > start && may_cut(batch, row, full, sharded) {
+            found.push(Piece::of(batch, start..row, token));
+            (start, octets) = (row, 0);
+        }
         if !batch.extras.is_absent() {
             let texts = batch.extras.get(row);
             octets += texts.map(|(_, text)| text.len()).sum::<usize>();
         }
     }
-    if start < batch.rows() {
-        found.push(Piece::of(batch, start..batch.rows(), token));
+    if start < rows.end {
+        found.push(Piece::of(batch, start..rows.end, token));
     }
     found
 }
@@ -111,35 +137,45 @@ mod tests {
         batch
     }
 
+    fn all(batch: &FlowBatch, sharded: bool) -> Vec<Piece> {
+        let stretches = stretches(batch, "t", sharded);
+        stretches
+            .into_iter()
+            .flat_map(|stretch| stretch.pieces)
+            .collect()
+    }
+
     fn ends(batch: &FlowBatch) -> Vec<usize> {
-        let found = pieces(batch, "t", false);
-        found.into_iter().map(|piece| piece.rows.end).collect()
+        all(batch, false)
+            .into_iter()
+            .map(|piece| piece.rows.end)
+            .collect()
     }
 
     #[test]
     fn a_batch_is_cut_between_datagrams() {
         assert!(ends(&batch(0, 1, "")).is_empty());
         assert_eq!(ends(&batch(1, 1, "")), [1]);
-        assert_eq!(ends(&batch(50_000, 1, "")), [50_000]);
-        assert_eq!(ends(&batch(100_001, 1, "")), [50_000, 100_000, 100_001]);
-        // 1,667 datagrams of 30 records are the first with 50,000.
-        assert_eq!(ends(&batch(60_000, 30, "")), [50_010, 60_000]);
-        assert_eq!(ends(&batch(60_000, 60_000, "")), [60_000]);
+        assert_eq!(ends(&batch(100_000, 1, "")), [100_000]);
+        assert_eq!(ends(&batch(200_001, 1, "")), [100_000, 200_000, 200_001]);
+        // 3,334 datagrams of 30 records are the first with 100,000.
+        assert_eq!(ends(&batch(120_000, 30, "")), [100_020, 120_000]);
+        assert_eq!(ends(&batch(120_000, 120_000, "")), [120_000]);
     }
 
     #[test]
     fn pieces_before_a_difference_keep_name_and_content() {
-        let whole = batch(120_000, 30, "");
+        let whole = batch(240_000, 30, "");
         let mut without = whole.clone();
-        // The datagram of rows 60,000 to 60,029 is known to be a duplicate this time.
-        let keep: Vec<bool> = (0..120_000)
-            .map(|row| !(60_000..60_030).contains(&row))
+        // The datagram of rows 120,000 to 120,029 is known to be a duplicate this time.
+        let keep: Vec<bool> = (0..240_000)
+            .map(|row| !(120_000..120_030).contains(&row))
             .collect();
         without.retain(&keep);
-        let (first, second) = (pieces(&whole, "t", false), pieces(&without, "t", false));
+        let (first, second) = (all(&whole, false), all(&without, false));
         assert_eq!(first[0], second[0]);
         let tokens: Vec<&str> = first.iter().map(|piece| piece.token.as_str()).collect();
-        assert_eq!(tokens, ["t/3:0+24", "t/3:2500500+24", "t/3:5001000+24"]);
+        assert_eq!(tokens, ["t/3:0+24", "t/3:5001000+24", "t/3:10002000+24"]);
         // The one with the difference has its name still.
         assert_eq!(second[1].token, tokens[1]);
     }
@@ -148,7 +184,7 @@ mod tests {
     fn a_shard_has_whole_pieces() {
         let mut batch = batch(10, 1, "");
         batch.origin.tape_segment[4..].fill(4);
-        let found = pieces(&batch, "t", true);
+        let found = all(&batch, true);
         let rows: Vec<_> = found.into_iter().map(|piece| piece.rows).collect();
         assert_eq!(rows, [0..4, 4..10]);
         assert_eq!(ends(&batch), [10]);
@@ -175,14 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn long_lives_make_small_pieces() {
+    fn long_lives_make_small_stretches() {
         let mut batch = batch(10_000, 1, "");
         for row in 0..10_000 {
             batch.columns.start.set(row, 0);
             batch.columns.end.set(row, 600 * NANOS_PER_SECOND);
         }
-        // 61 buckets of ten seconds each: 3,279 rows are in 200,019.
-        assert_eq!(ends(&batch), [3279, 6558, 9837, 10_000]);
+        // 61 buckets of ten seconds each: 8,197 rows are in 500,017.
+        assert_eq!(ends(&batch), [8197, 10_000]);
         let buckets = |seconds: i64| buckets_of((0, seconds * NANOS_PER_SECOND));
         assert_eq!([buckets(0), buckets(59), buckets(601)], [1, 6, 11]);
         assert_eq!([buckets(3600), buckets(3601)], [61, 0]);

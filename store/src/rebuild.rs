@@ -10,15 +10,17 @@ use std::time::Duration;
 use clickhouse::{RowOwned, RowRead};
 use flow::clock::{self, NANOS_PER_SECOND};
 use flow::{TapePosition, Timestamp};
-use serde::Deserialize;
 
 use crate::error::StoreError;
+use crate::observed::{self, Observations, Observed};
 use crate::plan::{Horizon, Tier, Whole};
 use crate::question::Window;
+use crate::rollup::{Part, Wanted, parts};
 use crate::schema::Names;
 use crate::select::living;
-use crate::sql::Sql;
+use crate::sql::{Sql, literal};
 use crate::store::Store;
+use crate::writer::insert_block;
 
 /// A stretch: rows of one collector whose datagram lies in [from, to) on its tape and arrived in
 /// [received_from, received_to).
@@ -48,13 +50,6 @@ const ROLLUPS: [&str; 6] = [
     "interfaces_1m",
     "interfaces_1h",
 ];
-/// Those that are made of `flows`. The hours are made of the minutes, by their views, in the same insert.
-const MADE_OF_FLOWS: [&str; 4] = [
-    "traffic_10s",
-    "traffic_1m",
-    "interfaces_10s",
-    "interfaces_1m",
-];
 
 const HOUR_S: i64 = 3600;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -67,12 +62,12 @@ const HOURS_AT_ONCE: usize = 64;
 const DELETE_SETTINGS: &str =
     "\nSETTINGS lightweight_deletes_sync = 2, mutations_sync = 2, max_execution_time = 0";
 
-/// What was deleted is inserted again octet for octet: nothing may be taken for a repetition. Blocks are small, as an
-/// hour of a large network is millions of rows, and a record may be in 61 of them. On a cluster what is made lies on any shard: questions ask all.
-const INSERT_SETTINGS: &str = "SETTINGS insert_deduplicate = 0, deduplicate_blocks_in_dependent_materialized_views = 0, \
-     async_insert = 0, max_partitions_per_insert_block = 0, parallel_view_processing = 0, \
-     max_block_size = 8192, min_insert_block_size_rows = 65536, min_insert_block_size_bytes = 16777216, \
-     distributed_foreground_insert = 1, insert_distributed_one_random_shard = 1, max_execution_time = 0";
+/// On a server the shards have the rows when the insert is acknowledged.
+const INSERT_SETTINGS: &str = "async_insert = 0, max_partitions_per_insert_block = 0, parallel_view_processing = 0, \
+     distributed_foreground_insert = 1, max_execution_time = 0";
+
+/// Rows that are summed up at a time: an hour of a large network is hundreds of millions.
+const ROWS_AT_ONCE: usize = 100_000;
 
 impl Store {
     /// How many rows of the stretch the store has.
@@ -189,44 +184,25 @@ impl Store {
             for table in ROLLUPS {
                 self.delete(table, in_hours(some)).await?;
             }
-            for table in MADE_OF_FLOWS {
-                let columns = self.columns(table).await?;
-                for hour in some {
-                    self.make(
-                        table,
-                        &columns,
-                        self.rows_in_hour(*hour),
-                        in_hours(&[*hour]),
-                    )
+            for hour in some {
+                self.make(self.rows_in_hour(*hour), Wanted::Hour(*hour))
                     .await?;
-                }
             }
         }
         Ok(())
     }
 
     async fn rebuild_by_arrival(&self, stretch: &Stretch) -> Result<(), StoreError> {
-        let exactly = Window {
-            from: stretch.received_from,
-            to: stretch.received_to,
-        };
         let whole = Window {
-            from: exactly.from.floor_or_stay(ARRIVAL),
-            to: exactly.to.ceil_or_stay(ARRIVAL),
+            from: stretch.received_from.floor_or_stay(ARRIVAL),
+            to: stretch.received_to.ceil_or_stay(ARRIVAL),
         };
         let extents = Sql::with("arrival >= toDateTime(?, 'UTC')", whole.from.seconds())
             .then(" AND arrival < toDateTime(?, 'UTC')")
             .bind(whole.to.seconds());
-        for (table, window, old) in [
-            ("extents", whole, extents),
-            ("long_flows", exactly, arrived(exactly)),
-        ] {
-            self.delete(table, old).await?;
-            let columns = self.columns(table).await?;
-            self.make(table, &columns, arrived(window), Sql::text("1"))
-                .await?;
-        }
-        Ok(())
+        self.delete("extents", extents).await?;
+        self.delete("long_flows", arrived(whole)).await?;
+        self.make(arrived(whole), Wanted::Arrival).await
     }
 
     /// Records of which some part is in the rollups' buckets of an hour.
@@ -244,25 +220,41 @@ impl Store {
             .instant(window.to.offset(Tier::Hour.life_ns_max()))
     }
 
-    /// Inserts what the view of a table makes of these records, as far as it is `wanted`.
-    async fn make(
-        &self,
-        table: &str,
-        columns: &str,
-        records: Sql,
-        wanted: Sql,
-    ) -> Result<(), StoreError> {
-        let Some(made) = Names::of(&self.config).made_of(table, records) else {
-            return Err(StoreError::Configuration(format!(
-                "the schema has no view for {table}"
-            )));
-        };
-        let sql = Sql::text(format!(
-            "INSERT INTO {}.{table} ({columns})\n{INSERT_SETTINGS}\nSELECT {columns} FROM (\n",
-            self.database()
-        ));
-        let sql = sql.join(made).then("\n)\nWHERE ").join(wanted);
-        Ok(sql.query(&self.client).execute().await?)
+    /// Derives from these records what is `wanted`, and inserts it.
+    async fn make(&self, records: Sql, wanted: Wanted) -> Result<(), StoreError> {
+        let sql = observed::statement(self.database(), records);
+        let mut rows = sql.query(&self.client).fetch::<Observed>()?;
+        let mut observations = Observations::default();
+        let (mut more, mut chunk) = (true, 0_u64);
+        let made_at = clock::now().nanos();
+        while more {
+            match rows.next().await? {
+                Some(row) => observations.push(&row),
+                None => more = false,
+            }
+            if observations.rows() >= ROWS_AT_ONCE || !more {
+                for part in parts(&observations.rollups().only(wanted)) {
+                    let token = format!("anew {made_at} {wanted:?} {chunk}/{}", part.name);
+                    self.put(part, &token).await?;
+                }
+                chunk += 1;
+                observations.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// What was deleted is inserted again octet for octet: under a new token it is not taken for a repetition.
+    async fn put(&self, part: Part, token: &str) -> Result<(), StoreError> {
+        let statement = format!(
+            "INSERT INTO {}.{} (`{}`) SETTINGS insert_deduplication_token = {token}, {INSERT_SETTINGS} FORMAT Native",
+            self.database(),
+            part.table,
+            part.block.names().join("`, `"),
+            token = literal(token),
+        );
+        insert_block(&self.client, statement, part.block, None).await?;
+        Ok(())
     }
 
     async fn delete(&self, table: &str, rows: Sql) -> Result<(), StoreError> {
@@ -270,21 +262,6 @@ impl Store {
         let sql = Sql::text(format!("DELETE FROM {target}\nWHERE ")).join(rows);
         let sql = sql.then(DELETE_SETTINGS);
         Ok(sql.query(&self.client).execute().await?)
-    }
-
-    /// A table's columns, for a list of them: views name theirs, and an INSERT takes them by their places.
-    async fn columns(&self, table: &str) -> Result<String, StoreError> {
-        let sql = Sql::with(
-            "SELECT name FROM system.columns WHERE database = ?",
-            self.database(),
-        );
-        let sql = sql.then(" AND table = ? ORDER BY position").bind(table);
-        let columns: Vec<Column> = self.read(sql).await?;
-        let names: Vec<String> = columns
-            .iter()
-            .map(|column| format!("`{}`", column.name))
-            .collect();
-        Ok(names.join(", "))
     }
 
     /// Reads without the limits of a question: what is done here is not to end half done.
@@ -296,11 +273,6 @@ impl Store {
     fn database(&self) -> &str {
         &self.config.database
     }
-}
-
-#[derive(Debug, Deserialize, clickhouse::Row)]
-struct Column {
-    name: String,
 }
 
 /// When the first of some rows was stored, seconds since 1970; the largest number if there is none.
@@ -360,24 +332,10 @@ mod tests {
     }
 
     #[test]
-    fn every_table_that_is_made_has_a_view_over_flows() {
-        let names = Names::of(&store().config);
-        for table in MADE_OF_FLOWS.into_iter().chain(["extents", "long_flows"]) {
-            let made = names.made_of(table, Sql::text("1")).unwrap().to_string();
-            assert_eq!(made.matches("flowreel.flows WHERE 1").count(), 1, "{table}");
-            assert!(!made.contains("_local") && !made.contains('{'), "{made}");
-        }
-        assert!(names.made_of("traffic_1h", Sql::text("1")).is_none());
-    }
-
-    #[test]
-    fn an_hour_of_minutes() {
-        let store = store();
-        let rows = store.rows_in_hour(1_800_000_000);
-        let made = Names::of(&store.config)
-            .made_of("traffic_1m", rows)
-            .unwrap();
-        insta::assert_snapshot!(made.to_string());
+    fn the_records_of_an_hour() {
+        let records = store().rows_in_hour(1_800_000_000);
+        let sql = observed::statement("flowreel", records);
+        insta::assert_snapshot!(sql.to_string());
     }
 
     #[test]

@@ -5,13 +5,15 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use flow::clock::Stopwatch;
 use flow::{FlowBatch, TapePosition, Timestamp};
 
 use crate::block::{Stamp, block};
 use crate::error::StoreError;
-use crate::pieces::{Piece, pieces};
+use crate::native::Block;
+use crate::order::sorted;
+use crate::pieces::{Piece, stretches};
+use crate::rollup::{self, Rollups};
 use crate::sql::literal;
 use crate::stats::Stats;
 
@@ -50,7 +52,7 @@ pub struct Refused {
 
 /// Halves of refused pieces that are tried for a batch, at most.
 ///
-/// A row is found in 50,000 with 32 of them. If they don't suffice, it is not these rows but the store that is to be
+/// A row is found in 100,000 with 34 of them. If they don't suffice, it is not these rows but the store that is to be
 /// mended, and the batch waits for it. Also each that is stored takes a place among the last 1,000 inserts by whose tokens
 /// the tables know a repetition (`non_replicated_deduplication_window`): the first must still be known when the last is
 /// tried.
@@ -64,6 +66,7 @@ impl Writer {
     ///
     /// A large batch goes in pieces, one after the other, each under a token of its own, `{token}/` and the tape position
     /// of its first record. Where it is cut depends on the batch alone, so that the same batch is always the same pieces.
+    /// What is derived from them follows, under the name of the first piece and the table's behind it.
     ///
     /// A piece that the store refuses for good is tried again as two halves, their tokens with `.0` and `.1` behind, and
     /// so on down to single rows, so that only those rows are left out that it refuses. A repetition goes the same way.
@@ -94,25 +97,52 @@ impl Writer {
         stored_at: Timestamp,
         sent: &mut u64,
     ) -> Result<Refused, StoreError> {
-        let mut open = pieces(batch, token, self.sharded);
+        let mut left_out = LeftOut::default();
+        for stretch in stretches(batch, token, self.sharded) {
+            let mut taken = Vec::with_capacity(stretch.rows.len());
+            let name = stretch.pieces.first().map(|piece| piece.token.clone());
+            self.insert_flows(
+                batch,
+                stretch.pieces,
+                stored_at,
+                (&mut taken, &mut left_out),
+                sent,
+            )
+            .await?;
+            let name = name.unwrap_or_default();
+            self.insert_rollups(batch, &taken, &name, stored_at, sent)
+                .await?;
+        }
+        Ok(left_out.into())
+    }
+
+    /// The rows themselves; adds those that were taken, and those that were not.
+    async fn insert_flows(
+        &self,
+        batch: &FlowBatch,
+        pieces: Vec<Piece>,
+        stored_at: Timestamp,
+        (taken, left_out): (&mut Vec<usize>, &mut LeftOut),
+        sent: &mut u64,
+    ) -> Result<(), StoreError> {
+        let mut open = pieces;
         open.reverse();
-        let (mut left_out, mut halves_tried) = (LeftOut::default(), 0);
         while let Some(piece) = open.pop() {
             let outcome = self.insert_piece(batch, &piece, stored_at, sent).await;
             match (outcome, piece.halves()) {
-                (Ok(()), _) => {}
+                (Ok(()), _) => taken.extend(piece.rows),
                 (Err(error), _) if error.is_retryable() => return Err(error),
                 (Err(error), None) => left_out.add(batch, piece.rows, &error),
                 (Err(error), Some([first, second])) => {
-                    halves_tried += 2;
-                    if halves_tried > HALVES_MAX {
+                    left_out.halves_tried += 2;
+                    if left_out.halves_tried > HALVES_MAX {
                         return Err(error.into_unfit());
                     }
                     open.extend([second, first]);
                 }
             }
         }
-        Ok(left_out.into())
+        Ok(())
     }
 
     async fn insert_piece(
@@ -128,30 +158,61 @@ impl Writer {
             collector,
             stored_at,
         };
-        let block = block(batch, piece.rows.clone(), stamp);
-        let statement = self.statement(block.names(), &piece.token);
-        let octets = block.finish();
+        let block = block(batch, &sorted(batch, piece.rows.clone()), stamp);
         Stats::add_time(&self.stats.encode_us, watch);
-        let watch = Stopwatch::start();
-        *sent += octets.len() as u64;
-        let outcome = self.send(statement, octets).await;
-        Stats::add_time(&self.stats.insert_us, watch);
-        outcome
+        self.send("flows", block, &piece.token, sent).await
     }
 
-    async fn send(&self, statement: String, octets: Bytes) -> Result<(), StoreError> {
-        let mut insert = self
-            .client
-            .insert_formatted_with(statement)
-            .with_timeouts(Some(self.timeout), Some(self.timeout));
-        insert.send(octets).await?;
-        insert.end().await?;
+    /// What is derived from the rows that were taken. There is nothing in it that the store could refuse for good.
+    async fn insert_rollups(
+        &self,
+        batch: &FlowBatch,
+        rows: &[usize],
+        token: &str,
+        stored_at: Timestamp,
+        sent: &mut u64,
+    ) -> Result<(), StoreError> {
+        let watch = Stopwatch::start();
+        let seconds = Stamp {
+            collector: "",
+            stored_at,
+        }
+        .seconds();
+        let made = Rollups::of(batch, rows.iter().map(|row| (*row, seconds)));
+        let parts = rollup::parts(&made);
+        Stats::add_time(&self.stats.encode_us, watch);
+        for part in parts {
+            let token = format!("{token}/{}", part.name);
+            let outcome = self.send(part.table, part.block, &token, sent).await;
+            outcome.map_err(|error| {
+                if error.is_retryable() {
+                    error
+                } else {
+                    error.into_unfit()
+                }
+            })?;
+        }
         Ok(())
     }
 
-    fn statement(&self, columns: &[&str], token: &str) -> String {
+    async fn send(
+        &self,
+        table: &str,
+        block: Block,
+        token: &str,
+        sent: &mut u64,
+    ) -> Result<(), StoreError> {
+        let watch = Stopwatch::start();
+        let statement = self.statement(table, block.names(), token);
+        let outcome = insert_block(&self.client, statement, block, Some(self.timeout)).await;
+        Stats::add_time(&self.stats.insert_us, watch);
+        *sent += outcome?;
+        Ok(())
+    }
+
+    fn statement(&self, table: &str, columns: &[&str], token: &str) -> String {
         format!(
-            "INSERT INTO {database}.flows (`{columns}`) SETTINGS insert_deduplication_token = {token}{SETTINGS} \
+            "INSERT INTO {database}.{table} (`{columns}`) SETTINGS insert_deduplication_token = {token}{SETTINGS} \
              FORMAT Native",
             database = self.database,
             columns = columns.join("`, `"),
@@ -174,12 +235,31 @@ impl Writer {
     }
 }
 
+/// Sends a block; returns its octets.
+pub(crate) async fn insert_block(
+    client: &clickhouse::Client,
+    statement: String,
+    block: Block,
+    timeout: Option<Duration>,
+) -> Result<u64, StoreError> {
+    let insert = client.insert_formatted_with(statement);
+    let mut insert = insert.with_timeouts(timeout, timeout);
+    let mut sent = 0;
+    for octets in block.finish() {
+        sent += octets.len() as u64;
+        insert.send(octets).await?;
+    }
+    insert.end().await?;
+    Ok(sent)
+}
+
 /// Rows that were refused so far.
 #[derive(Debug, Default)]
 struct LeftOut {
     rows: u64,
     datagrams: BTreeSet<TapePosition>,
     first_error: Option<String>,
+    halves_tried: usize,
 }
 
 impl LeftOut {

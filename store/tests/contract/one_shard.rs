@@ -145,7 +145,7 @@ fn changed(request: Vec<u8>) -> Vec<u8> {
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return request;
     };
-    let changes = ["CREATE ", "ALTER ", "DELETE "];
+    let changes = ["CREATE ", "ALTER ", "DELETE ", "DROP "];
     if length_of(head).is_none() || !changes.iter().any(|word| body.starts_with(word)) {
         return request;
     }

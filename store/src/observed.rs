@@ -1,0 +1,104 @@
+//! Stored records as a batch again, as far as rollups need them.
+
+use std::net::Ipv6Addr;
+
+use flow::FlowBatch;
+use serde::Deserialize;
+
+use crate::rollup::Rollups;
+use crate::sql::Sql;
+
+/// A record as ClickHouse sends it. Counters are those that answers add up.
+#[derive(Debug, Deserialize, clickhouse::Row)]
+pub(crate) struct Observed {
+    received_at: i64,
+    stored_at: u32,
+    feed: u32,
+    exporter: Ipv6Addr,
+    begins_at: i64,
+    ends_at: i64,
+    client_addr: Option<Ipv6Addr>,
+    in_interface: Option<u32>,
+    out_interface: Option<u32>,
+    accounting: u8,
+    application: String,
+    client_site: String,
+    server_site: String,
+    exporter_name: String,
+    in_interface_name: String,
+    out_interface_name: String,
+    total_octets: u64,
+    total_packets: u64,
+}
+
+/// The statement that reads `records`: a condition on rows of `flows`.
+pub(crate) fn statement(database: &str, records: Sql) -> Sql {
+    let columns = "received_at, stored_at, feed, exporter, begins_at, ends_at, client_addr, in_interface, out_interface, \
+         accounting, application, client_site, server_site, exporter_name, in_interface_name, out_interface_name, \
+         total_octets, total_packets";
+    Sql::text(format!("SELECT {columns}\nFROM {database}.flows\nWHERE "))
+        .join(records)
+        .then("\nSETTINGS max_execution_time = 0")
+}
+
+/// Records, and when each was stored.
+#[derive(Debug, Default)]
+pub(crate) struct Observations {
+    batch: FlowBatch,
+    stored_at: Vec<u32>,
+}
+
+impl Observations {
+    /// Adds a record.
+    pub(crate) fn push(&mut self, seen: &Observed) {
+        let row = self.stored_at.len();
+        self.stored_at.push(seen.stored_at);
+        let origin = &mut self.batch.origin;
+        origin.received_at.push(seen.received_at);
+        origin.feed.push(seen.feed);
+        origin.exporter.push(seen.exporter);
+        let columns = &mut self.batch.columns;
+        columns.start.set(row, seen.begins_at);
+        columns.end.set(row, seen.ends_at);
+        columns.octets.set(row, seen.total_octets);
+        columns.packets.set(row, seen.total_packets);
+        if let Some(client) = seen.client_addr {
+            columns.src_addr.set(row, client);
+        }
+        if let Some(interface) = seen.in_interface {
+            columns.in_interface.set(row, interface);
+        }
+        if let Some(interface) = seen.out_interface {
+            columns.out_interface.set(row, interface);
+        }
+        let added = &mut self.batch.enrichment;
+        added.accounting.push(seen.accounting);
+        for (column, text) in [
+            (&mut added.application, &seen.application),
+            (&mut added.client_site, &seen.client_site),
+            (&mut added.server_site, &seen.server_site),
+            (&mut added.exporter_name, &seen.exporter_name),
+            (&mut added.in_interface_name, &seen.in_interface_name),
+            (&mut added.out_interface_name, &seen.out_interface_name),
+        ] {
+            if !text.is_empty() {
+                column.set_text(row, text);
+            }
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.stored_at.len()
+    }
+
+    /// What is derived from them.
+    pub(crate) fn rollups(&self) -> Rollups<'_> {
+        Rollups::of(&self.batch, self.stored_at.iter().copied().enumerate())
+    }
+
+    /// Forgets them.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
