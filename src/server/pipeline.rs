@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use collector::decode::{Books, Decoder, Holdings};
-use collector::normalise::{LearnedService, Normaliser};
+use collector::normalise::{LearnedService, NormaliseStats, Normaliser};
 use flow::clock::Stopwatch;
 use flow::site::Rules;
 use flow::{Datagram, Feed, FlowBatch, TapePosition, Timestamp};
@@ -165,7 +165,8 @@ impl Pipeline {
         self.from = self.to;
     }
 
-    fn state(&self) -> PipelineState {
+    /// What is known here.
+    pub(crate) fn state(&self) -> PipelineState {
         PipelineState {
             position: self.to,
             decoder: self.decoder.state(),
@@ -194,6 +195,16 @@ impl Pipeline {
     /// How full the decoder's tables are.
     pub(crate) fn holdings(&self) -> Holdings {
         self.decoder.holdings()
+    }
+
+    /// What the normaliser counted since the start.
+    pub(crate) fn normalised(&self) -> NormaliseStats {
+        self.normaliser.stats()
+    }
+
+    /// The decoder's books.
+    pub(crate) fn books(&self) -> &Books {
+        self.decoder.books()
     }
 
     /// Services that were learned.
