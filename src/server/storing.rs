@@ -131,7 +131,17 @@ impl Storing {
         let token = self.checkpoint.token(&self.collector, staged);
         let mut pause = PAUSE_MIN;
         loop {
-            let attempt = writer.insert(&staged.batch, &token, clock::now());
+            let again = self.doubted;
+            let attempt = async {
+                match again {
+                    false => writer.insert(&staged.batch, &token, clock::now()).await,
+                    true => {
+                        writer
+                            .insert_again(&staged.batch, &token, clock::now())
+                            .await
+                    }
+                }
+            };
             let result = tokio::select! {
                 result = attempt => result,
                 () = abandoned(&mut self.abandon) => return false,
