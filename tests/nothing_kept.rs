@@ -50,8 +50,11 @@ fn what_is_not_kept_is_on_tape_and_counted() {
     assert_eq!(refused.status(), 503);
     let said = refused.body_mut().read_to_string().unwrap();
     assert!(said.contains("there is no store"), "{said}");
-    let exporters: serde_json::Value = server.get("/api/v1/exporters");
-    assert_eq!(exporters[0]["records"], 30 * DATAGRAMS);
+    // The page is made twice a second.
+    eventually("the exporter is shown with all its records", || {
+        let exporters: serde_json::Value = server.get("/api/v1/exporters");
+        (exporters[0]["records"] == 30 * DATAGRAMS).then_some(())
+    });
     server.stop();
     // With a store from now on, what was not kept is not stored behind anybody's back; it is on tape.
     let segments = std::fs::read_dir(folder.join("tape")).unwrap();

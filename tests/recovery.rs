@@ -333,21 +333,6 @@ fn case_51_a_bad_configuration_is_not_taken_and_the_old_one_stays() {
 }
 
 #[test]
-fn case_51_an_end_under_load_is_in_time_and_keeps_all() {
-    let mut lab = Lab::simple(51);
-    for _ in 0..2 {
-        let clear = lab.mark();
-        lab.fleet.go_on(PACE);
-        pass(Duration::from_millis(700));
-        let took = lab.stop();
-        assert!(took < Duration::from_secs(5), "{took:?}");
-        lab.start();
-        lab.ledger.note_outage(clear, lab.fleet.since.elapsed());
-    }
-    lab.check("ends under load");
-}
-
-#[test]
 fn a_reclassification_that_is_killed_is_done_at_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = Server::start(folder.path(), &[]);

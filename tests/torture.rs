@@ -1,8 +1,9 @@
 //! Everything at once, by chance, for as long as one likes: under a steady load the product is killed, hung, starved and
 //! damaged, and after each injury the store is held against what was sent, for each exporter.
 //!
-//! `make torture` runs it for an hour; `TORTURE_SECONDS` and `TORTURE_SEED` say otherwise. The same seed is the same plan;
-//! what the machine makes of it differs a little each time.
+//! `make torture` runs it for an hour; `TORTURE_SECONDS` and `TORTURE_SEED` say otherwise, and `TORTURE_INJURIES` names the
+//! only ones to try, as in `FillDisk,KillServer`. The same seed is the same plan; what the machine makes of it differs a
+//! little each time.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
@@ -19,6 +20,23 @@ use support::setting;
 
 /// Segments are small, so that some are sealed, compressed and begun while something else goes wrong.
 const CONFIG: &str = "[tape]\nsegment_octets = 2097152\nmin_free_octets = 8388608\n";
+
+/// What is tried in a round.
+fn plan(is_long: bool) -> Vec<Injury> {
+    let all = match is_long {
+        true => Injury::ALL,
+        false => Injury::SHORT,
+    };
+    let Ok(wanted) = std::env::var("TORTURE_INJURIES") else {
+        return all.to_vec();
+    };
+    let named = |name: &str| {
+        let named = |injury: &&Injury| format!("{injury:?}") == name;
+        let found = Injury::ALL.iter().find(named);
+        *found.unwrap_or_else(|| panic!("{name} is none of {:?}", Injury::ALL))
+    };
+    wanted.split(',').map(named).collect()
+}
 
 #[test]
 fn whatever_is_done_to_it_the_store_holds_what_was_sent() {
@@ -44,7 +62,7 @@ fn whatever_is_done_to_it_the_store_holds_what_was_sent() {
     let watch = Stopwatch::start();
     let mut rounds = 0;
     loop {
-        let mut plan = Injury::ALL.to_vec();
+        let mut plan = plan(seconds > 0);
         chance.shuffle(&mut plan);
         eprintln!("round {rounds}: {plan:?}");
         for injury in plan {

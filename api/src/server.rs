@@ -1,25 +1,36 @@
 //! The HTTP server around the router.
 
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
-use axum::serve::{Listener, ListenerExt as _};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::ServiceExt as _;
 
 /// Connections that are open at the same time.
 ///
 /// When as many are, the next waits in the kernel's queue until one ends: each takes one of the files that a process may
 /// have open, and these are for the tape first.
 pub const CONNECTIONS_MAX: usize = 256;
+/// How long a client may take for the head of a request, and a connection wait for its next one: it has one of the places
+/// meanwhile.
+const HEAD_WAIT_MAX: Duration = Duration::from_secs(20);
+/// How long nothing is accepted when the system has no connection to give, as where its files are used up.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Why the server does not run.
+/// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The address can't be had.
@@ -30,9 +41,6 @@ pub enum ServerError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// It stopped by itself.
-    #[error("the HTTP server stopped")]
-    Stopped(#[source] std::io::Error),
 }
 
 /// Opens the address; port 0 takes a free one.
@@ -47,93 +55,125 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
 }
 
 /// Serves until `shutdown` ends, then lets running requests finish.
-///
-/// # Errors
-///
-/// [`ServerError::Stopped`] if the listener fails.
-pub async fn run(
+pub async fn run(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()> + Send) {
+    serve(listener, router, shutdown, HEAD_WAIT_MAX).await;
+}
+
+async fn serve(
     listener: TcpListener,
     router: Router,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), ServerError> {
-    let router = router.into_make_service_with_connect_info::<SocketAddr>();
+    shutdown: impl Future<Output = ()> + Send,
+    head_wait_max: Duration,
+) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(head_wait_max);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    // The tap does nothing; with it the peer's address is known for a listener of our own, too.
-    let listener = Bounded { listener, places }.tap_io(|_| ());
-    axum::serve(listener, router)
-        .with_graceful_shutdown(shutdown)
-        .await
-        .map_err(ServerError::Stopped)
-}
-
-/// A listener that accepts while there are places.
-struct Bounded {
-    listener: TcpListener,
-    places: Arc<Semaphore>,
-}
-
-/// A connection in its place, which it gives back at its end.
-struct Placed {
-    stream: TcpStream,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl Listener for Bounded {
-    type Io = Placed;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Placed, SocketAddr) {
-        // Fails only when the semaphore is closed, which nobody does.
-        let place = self.places.clone().acquire_owned().await.ok();
-        let (stream, peer) = Listener::accept(&mut self.listener).await;
-        let placed = Placed {
-            stream,
-            _place: place,
+    let connections = GracefulShutdown::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let (stream, peer, place) = tokio::select! {
+            accepted = accept(&listener, &places) => accepted,
+            () = &mut shutdown => break,
         };
-        (placed, peer)
+        let router = router.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            router.clone().oneshot(request)
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            // A client that goes in the middle, or is too slow, is no trouble of ours.
+            let _ = connection.await;
+            drop(place);
+        });
     }
+    drop(listener);
+    connections.shutdown().await;
+}
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+/// The next connection, when there is a place for it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
+    // Fails only when the semaphore is closed, which nobody does.
+    let place = places.clone().acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return (stream, peer, place),
+            // Of a client that is gone already, or of a system without files: neither ends the server.
+            Err(error) => {
+                tracing::debug!(%error, "no connection was accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
 }
 
-impl AsyncRead for Placed {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::{oneshot, watch};
 
-impl AsyncWrite for Placed {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, octets)
-    }
+    use super::*;
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
+    /// Sends this and reads until the server closes.
+    async fn ask(address: SocketAddr, text: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // One that is closed with something unread is reset.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8(answer).unwrap()
     }
 
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+    #[tokio::test]
+    async fn half_requests_keep_no_place_and_running_ones_are_finished() {
+        let (begun, mut running) = watch::channel(false);
+        let (finish, finished) = watch::channel(false);
+        let slow = get(move || async move {
+            begun.send_replace(true);
+            let mut finished = finished.clone();
+            let _ = finished.wait_for(|it| *it).await;
+            "done"
+        });
+        let peer =
+            get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() });
+        let router = Router::new().route("/slow", slow).route("/peer", peer);
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(serve(
+            listener,
+            router,
+            async { stopped.await.unwrap_or_default() },
+            Duration::from_millis(100),
+        ));
+        // As many as there are places, and each ends.
+        let halves: Vec<_> = (0..CONNECTIONS_MAX)
+            .map(|_| tokio::spawn(ask(address, "GET /peer HTTP/1.1\r\nHost: a")))
+            .collect();
+        for half in halves {
+            let answer = half.await.unwrap();
+            assert!(!answer.contains(" 200 "), "{answer}");
+        }
+        let close = "Host: a\r\nConnection: close\r\n\r\n";
+        let answer = ask(address, &format!("GET /peer HTTP/1.1\r\n{close}")).await;
+        assert!(
+            answer.contains(" 200 ") && answer.contains("127.0.0.1:"),
+            "{answer}"
+        );
+        // A request longer than the wait for a head goes on, through the shutdown.
+        let request = format!("GET /slow HTTP/1.1\r\n{close}");
+        let slow = tokio::spawn(async move { ask(address, &request).await });
+        running.wait_for(|it| *it).await.unwrap();
+        let _ = stop.send(());
+        finish.send_replace(true);
+        assert!(slow.await.unwrap().ends_with("done"));
+        server.await.unwrap();
     }
 }

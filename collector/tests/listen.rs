@@ -5,11 +5,12 @@
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use collector::listen::stats::SocketCounts;
-use collector::listen::{ListenConfig, ListenError, ListenStats, ListenThreads, Listener};
+use collector::listen::{
+    ListenConfig, ListenError, ListenStats, ListenThreads, Listener, QueueReceiver, queue,
+};
 use flow::clock::{NANOS_PER_SECOND, now};
 use flow::{Datagram, Feed};
 
@@ -19,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Running {
     addresses: Vec<SocketAddr>,
     stats: Arc<ListenStats>,
-    queue: Receiver<Vec<Datagram>>,
+    queue: QueueReceiver,
     stop: Arc<AtomicBool>,
     threads: ListenThreads,
 }
@@ -28,7 +29,7 @@ impl Running {
     fn start(config: ListenConfig, batches: usize) -> Self {
         let mut listener = Listener::new(config);
         listener.bind().unwrap();
-        let (sender, queue) = sync_channel(batches);
+        let (sender, queue) = queue(batches, usize::MAX);
         let stop = Arc::default();
         Self {
             addresses: listener.addresses(),
@@ -136,7 +137,7 @@ fn the_stamp_tells_when_a_datagram_arrived_and_not_when_it_was_read() {
         }
         sender_to(listener.addresses()[0]).send(b"early").unwrap();
         let sent = now();
-        let (queue, received) = sync_channel(1);
+        let (queue, received) = queue(1, usize::MAX);
         let stop = Arc::new(AtomicBool::new(false));
         let threads = listener.run(&queue, &stop).unwrap();
         let datagram = received.recv_timeout(PATIENCE).unwrap().remove(0);
@@ -265,7 +266,7 @@ fn the_kernels_drops_are_counted() {
     for _ in 0..400 {
         sender.send(&[0; 1400]).unwrap();
     }
-    let (queue, received) = sync_channel(64);
+    let (queue, received) = queue(64, usize::MAX);
     let stop = Arc::new(AtomicBool::new(false));
     let threads = listener.run(&queue, &stop).unwrap();
     let first = received.recv_timeout(PATIENCE).unwrap();
@@ -283,6 +284,25 @@ fn the_kernels_drops_are_counted() {
     let counts = stats.total();
     let small = counts.received_octets / 1400;
     assert!(counts.kernel_drops >= 400 - small - 1, "{counts:?}");
+}
+
+#[test]
+fn what_the_kernel_has_taken_before_the_stop_is_received() {
+    let mut listener = Listener::new(config(&["127.0.0.1:0"]));
+    listener.bind().unwrap();
+    let stats = listener.stats();
+    let sender = sender_to(listener.addresses()[0]);
+    for number in 0..100_u8 {
+        sender.send(&[number; 20]).unwrap();
+    }
+    let (queue, received) = queue(64, usize::MAX);
+    // Stopped before it began: all of them are in the socket.
+    let stop = Arc::new(AtomicBool::new(true));
+    assert_eq!(listener.run(&queue, &stop).unwrap().join(), 0);
+    let batches = std::iter::from_fn(|| received.try_recv().ok());
+    let first: Vec<u8> = batches.flatten().map(|it| it.payload[0]).collect();
+    assert_eq!(first, (0..100).collect::<Vec<u8>>());
+    assert_eq!(stats.total().received_datagrams, 100);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -151,6 +151,22 @@ impl Lock {
                     holder: holder.unwrap_or("another process").to_owned(),
                 })
             }
+            Err((_, errno)) => Err(TapeError::io("lock", &path)(errno.into())),
+        }
+    }
+
+    /// Whether a process has it now.
+    pub(crate) fn is_taken(dir: &Path) -> Result<bool, TapeError> {
+        let path = dir.join("LOCK");
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(TapeError::io("open", &path)(error)),
+        };
+        // Shared, so that whoever asks is never in the way of another who asks.
+        match Flock::lock(file, FlockArg::LockSharedNonblock) {
+            Ok(_) => Ok(false),
+            Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(true),
             Err((_, errno)) => Err(TapeError::io("lock", &path)(errno.into())),
         }
     }

@@ -95,6 +95,14 @@ impl Disk {
         Ok(self.file(path, file))
     }
 
+    /// Makes a file that must not be there.
+    pub(crate) fn create_new(&self, path: &Path) -> io::Result<DiskFile> {
+        self.ask(Change::Create(path))?;
+        let mut options = File::options();
+        let file = options.read(true).write(true).create_new(true).open(path)?;
+        Ok(self.file(path, file))
+    }
+
     /// Opens a file that is there, to change it.
     pub(crate) fn open(&self, path: &Path) -> io::Result<DiskFile> {
         let file = File::options().read(true).write(true).open(path)?;

@@ -36,6 +36,12 @@ pub enum TapeError {
         /// The newest that this program knows.
         known: u16,
     },
+    /// The last of 4 billion segment numbers is given away.
+    #[error("the tape {} has no segment number left: begin a new data directory, with another collector's name", dir.display())]
+    NoNumberLeft {
+        /// The tape's folder.
+        dir: PathBuf,
+    },
     /// No datagram starts at this position, or no longer, or it is damaged.
     #[error("there is no readable datagram at tape position {0}")]
     NoDatagram(TapePosition),

@@ -51,4 +51,4 @@ pub use retention::{Expired, Pins};
 pub use stats::TapeCounts;
 pub use tail::Tail;
 pub use upkeep::Upkeep;
-pub use writer::{Appended, TapeWriter};
+pub use writer::{Appended, TapeWriter, is_written};

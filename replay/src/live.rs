@@ -1,5 +1,6 @@
 //! The segment that is being written.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -47,8 +48,8 @@ pub(crate) struct Begun {
 }
 
 impl Live {
-    /// Makes a new segment, with its header and nothing else. The number is one that no segment ever had; a file of that
-    /// name can only be left of a try that failed.
+    /// Makes a new segment, with its header and nothing else. The number is one that no segment ever had; an
+    /// empty file of that name can be left of a try that failed, and one with frames is not touched.
     pub(crate) fn begin(disk: &Disk, dir: &Path, begun: Begun) -> Result<Self, TapeError> {
         let header = Header {
             number: begun.number,
@@ -59,7 +60,7 @@ impl Live {
         };
         let number = begun.number;
         let path = raw_path(dir, number);
-        let file = disk.create(&path).map_err(TapeError::io("make", &path))?;
+        let file = make(disk, &path).map_err(TapeError::io("make", &path))?;
         if let Err(error) = file.write_all_at(&header.encode(), 0) {
             // Half a header would be in the way of the next try.
             let _ = disk.remove(&path);
@@ -120,5 +121,44 @@ impl Live {
             segment: self.number,
             offset: self.end,
         }
+    }
+}
+
+/// Makes a file that is not there, or holds a header at most.
+fn make(disk: &Disk, path: &Path) -> io::Result<DiskFile> {
+    match disk.create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let octets = path.symlink_metadata()?.len();
+            if octets > u64::from(HEADER_OCTETS) {
+                return Err(error);
+            }
+            disk.create(path)
+        }
+        made => made,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_with_frames_is_never_begun_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = raw_path(folder.path(), 7);
+        let begun = Begun {
+            number: 7,
+            at: Timestamp::from_seconds(1),
+            datagrams_before: 0,
+            lost_before: 0,
+        };
+        // Left of a try that failed.
+        std::fs::write(&path, "FLOWTAPE").unwrap();
+        Live::begin(&Disk::default(), folder.path(), begun).unwrap();
+        let frames = vec![b'x'; 65];
+        std::fs::write(&path, &frames).unwrap();
+        let refused = Live::begin(&Disk::default(), folder.path(), begun);
+        assert!(matches!(refused, Err(TapeError::Io { .. })));
+        assert_eq!(std::fs::read(&path).unwrap(), frames);
     }
 }

@@ -27,6 +27,8 @@ pub struct TapeReader {
     skipped_segments: bool,
     /// What the headers since the last datagram said of lost ones.
     lost_before: u64,
+    /// Read, and kept for the next reading, as something is missing before it.
+    ahead: Option<(u32, Frame)>,
     counts: ReaderCounts,
 }
 
@@ -77,6 +79,7 @@ impl TapeReader {
             expected: None,
             skipped_segments: false,
             lost_before: 0,
+            ahead: None,
             counts: ReaderCounts::default(),
         }
     }
@@ -91,7 +94,9 @@ impl TapeReader {
     /// The next datagrams with their positions: at most `max_datagrams`, and not many more than `max_octets` of payload.
     /// Empty at the end of what is written; wait with [`Tail::wait_past`] and [`position`](Self::position).
     ///
-    /// Damaged frames are passed over and counted, and so are segments that are gone.
+    /// Damaged frames are passed over and counted, and so are segments that are gone. Where datagrams are missing a reading
+    /// ends, and the next one begins: so the numbers of one reading's datagrams follow each other, and what is counted as
+    /// missing lies before the first of them.
     ///
     /// # Errors
     ///
@@ -105,8 +110,13 @@ impl TapeReader {
         let mut found = Vec::new();
         let mut octets = 0;
         while found.len() < max_datagrams && octets < max_octets {
-            match self.next() {
-                Ok(Some((position, datagram))) => {
+            match self.next_frame() {
+                Ok(Some((at, frame))) if !found.is_empty() && self.gone_before(&frame) > 0 => {
+                    self.ahead = Some((at, frame));
+                    break;
+                }
+                Ok(Some((at, frame))) => {
+                    let (position, datagram) = self.take(at, frame);
                     octets += datagram.payload.len();
                     found.push((position, datagram));
                 }
@@ -151,13 +161,22 @@ impl TapeReader {
     }
 
     fn next(&mut self) -> Result<Option<(TapePosition, Datagram)>, TapeError> {
+        let found = self.next_frame()?;
+        Ok(found.map(|(at, frame)| self.take(at, frame)))
+    }
+
+    /// The next whole frame of the segment at the position, and where it begins.
+    fn next_frame(&mut self) -> Result<Option<(u32, Frame)>, TapeError> {
+        if let Some(ahead) = self.ahead.take() {
+            return Ok(Some(ahead));
+        }
         loop {
             let Some(open) = self.opened()? else {
                 return Ok(None);
             };
             let bound = open.bound;
             match open.cursor.step(bound.end, bound.whole)? {
-                Step::Frame(at, frame) => return Ok(Some(self.take(at, frame))),
+                Step::Frame(at, frame) => return Ok(Some((at, frame))),
                 Step::Damage(from, to) => self.pass_over(from, to),
                 Step::End => {
                     if !self.further()? {
@@ -168,20 +187,27 @@ impl TapeReader {
         }
     }
 
+    /// A frame's number on the tape, from 0 on; `None` where no header tells.
+    fn number(&self, frame: &Frame) -> Option<u64> {
+        let before = self.open.as_ref().and_then(|open| open.datagrams_before)?;
+        Some(before.saturating_add(u64::from(frame.ordinal)))
+    }
+
+    /// Datagrams that are missing between the last one and this.
+    fn gone_before(&self, frame: &Frame) -> u64 {
+        let gone = self.number(frame).zip(self.expected);
+        gone.map_or(0, |(number, expected)| number.saturating_sub(expected))
+    }
+
     /// Counts a frame, and what is missing before it.
     fn take(&mut self, at: u32, frame: Frame) -> (TapePosition, Datagram) {
-        let before = self.open.as_ref().and_then(|open| open.datagrams_before);
-        let lost_before = std::mem::take(&mut self.lost_before);
-        let number = before.map(|before| before.saturating_add(u64::from(frame.ordinal)));
-        let expected = self.expected;
-        if let (Some(number), Some(expected)) = (number, expected) {
-            let gone = number.saturating_sub(expected);
-            let lost = gone.min(lost_before);
-            self.counts.lost = self.counts.lost.saturating_add(lost);
-            match self.skipped_segments {
-                true => self.counts.missing = self.counts.missing.saturating_add(gone - lost),
-                false => self.counts.damaged = self.counts.damaged.saturating_add(gone - lost),
-            }
+        let (number, expected) = (self.number(&frame), self.expected);
+        let gone = self.gone_before(&frame);
+        let lost = gone.min(std::mem::take(&mut self.lost_before));
+        self.counts.lost = self.counts.lost.saturating_add(lost);
+        match self.skipped_segments {
+            true => self.counts.missing = self.counts.missing.saturating_add(gone - lost),
+            false => self.counts.damaged = self.counts.damaged.saturating_add(gone - lost),
         }
         self.skipped_segments = false;
         self.expected = number.or(expected).map(|number| number.saturating_add(1));

@@ -55,7 +55,8 @@ pub enum End {
 pub(crate) struct Found {
     pub(crate) segments: BTreeMap<u32, SegmentState>,
     pub(crate) end: TapePosition,
-    pub(crate) next_number: u32,
+    /// The largest number that a segment has; 0 if there is none.
+    pub(crate) last_number: u32,
     /// Lost before the next segment, as said by one that goes because it holds nothing else.
     pub(crate) lost_before: u64,
 }
@@ -68,7 +69,7 @@ pub(crate) fn recover(disk: &Disk, config: &TapeConfig) -> Result<(Found, Recove
     directory::remove_unfinished(disk, dir)?;
     let listed = directory::list(dir)?;
     let last = listed.keys().next_back().copied();
-    found.next_number = last.unwrap_or(0).saturating_add(1);
+    found.last_number = last.unwrap_or(0);
     for (number, files) in listed {
         if files.raw && files.compressed {
             // The compressed one was forced to disk before it got its name.

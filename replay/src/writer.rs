@@ -1,5 +1,6 @@
 //! Appends datagrams to the tape.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use flow::{Datagram, DropKind, TapePosition, Timestamp};
@@ -33,7 +34,8 @@ pub struct TapeWriter {
     pub(crate) pins: Pins,
     /// `None` after a failure: the next call begins a new one.
     pub(crate) live: Option<Live>,
-    next_number: u32,
+    /// Behind the last number that a segment had; there may be none left.
+    next_number: u64,
     /// What the tape was like when it was opened.
     found: OnOpening,
     /// Lost right before the next segment.
@@ -121,7 +123,7 @@ impl TapeWriter {
             stored_up_to: TapePosition::START,
             pins: Pins::default(),
             live: None,
-            next_number: found.next_number,
+            next_number: u64::from(found.last_number) + 1,
             found: OnOpening {
                 end: found.end,
                 counted: recovery.damaged_headers == 0,
@@ -218,7 +220,7 @@ impl TapeWriter {
             false => reader::count_from(&self.shared.config.dir, position, datagrams)?,
         };
         let uncounted = known.saturating_sub(self.datagrams_total());
-        let next = position.segment.saturating_add(1);
+        let next = u64::from(position.segment) + 1;
         if self.next_number > next && uncounted == 0 {
             return Ok(0);
         }
@@ -320,15 +322,21 @@ impl TapeWriter {
             live.clean()?;
         }
         let shared = &self.shared;
+        // A number that is given away twice would empty the segment that has it.
+        let Ok(number) = u32::try_from(self.next_number) else {
+            return Err(TapeError::NoNumberLeft {
+                dir: shared.config.dir.clone(),
+            });
+        };
         let begun = Begun {
-            number: self.next_number,
+            number,
             at: now,
             datagrams_before: shared.lock().datagrams_total,
             lost_before: self.lost_before,
         };
         let live = Live::begin(&shared.disk, &shared.config.dir, begun)?;
         self.seal_live();
-        self.next_number = begun.number.saturating_add(1);
+        self.next_number = u64::from(begun.number) + 1;
         self.lost_before = 0;
         let shared = &self.shared;
         {
@@ -429,6 +437,15 @@ impl Drop for TapeWriter {
             self.lock.end_cleanly();
         }
     }
+}
+
+/// Whether a process writes the tape in this folder now. No folder is a tape that nobody writes.
+///
+/// # Errors
+///
+/// [`TapeError::Io`]: it is not known; tell the operator.
+pub fn is_written(dir: &Path) -> Result<bool, TapeError> {
+    Lock::is_taken(dir)
 }
 
 /// Octets within a segment.

@@ -331,3 +331,29 @@ fn only_the_compressing_thread_steps_back() {
         nice("only_the_compre").unwrap_or(0)
     );
 }
+
+#[test]
+fn behind_the_last_number_nothing_is_begun_and_nothing_is_emptied() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(!replay::is_written(dir.path()).unwrap());
+    let mut writer = open(dir.path());
+    assert!(replay::is_written(&config(dir.path()).dir).unwrap());
+    let last = TapePosition {
+        segment: u32::MAX - 1,
+        offset: 0,
+    };
+    writer.begin_after(last, 0, second(0)).unwrap();
+    append(&mut writer, &datagrams(0..10, 48));
+    let refused = writer.seal(second(1)).unwrap_err();
+    assert!(
+        matches!(refused, TapeError::NoNumberLeft { .. }),
+        "{refused}"
+    );
+    // It goes on in the segment that it has.
+    append(&mut writer, &datagrams(10..20, 48));
+    drop(writer);
+    assert!(!replay::is_written(&config(dir.path()).dir).unwrap());
+    let again = TapeWriter::open(config(dir.path()), second(2)).unwrap_err();
+    assert!(matches!(again, TapeError::NoNumberLeft { .. }), "{again}");
+    assert_eq!(tape::numbers_on(dir.path()).0, Vec::from_iter(0..20));
+}

@@ -88,6 +88,31 @@ fn a_damaged_frame_costs_itself_and_is_counted_exactly() {
 }
 
 #[test]
+fn a_reading_ends_where_something_is_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    append(&mut open(dir.path()), &datagrams(0..6, 40));
+    let path = files(dir.path(), ".tape").remove(0);
+    flip(&path, HEADER + 3 * (FRAME + 40) + FRAME, 1);
+    let mut reader = TapeReader::open(dir.path(), TapePosition::START, None).expecting(0);
+    assert_eq!(reader.read(100, usize::MAX).unwrap().len(), 3);
+    // What is missing counts as not read yet: a place before it is one to begin at.
+    assert_eq!(
+        (reader.next_number(), reader.counts().damaged),
+        (Some(3), 0)
+    );
+    let between = reader.position();
+    assert_eq!(reader.read(100, usize::MAX).unwrap().len(), 2);
+    assert_eq!(
+        (reader.next_number(), reader.counts().damaged),
+        (Some(6), 1)
+    );
+    assert!(reader.read(100, usize::MAX).unwrap().is_empty());
+    let mut again = TapeReader::open(dir.path(), between, None).expecting(3);
+    assert_eq!(again.read(100, usize::MAX).unwrap().len(), 2);
+    assert_eq!((again.next_number(), again.counts().damaged), (Some(6), 1));
+}
+
+#[test]
 fn the_end_of_a_sealed_segment_may_be_damaged() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = open(dir.path());

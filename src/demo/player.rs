@@ -1,11 +1,11 @@
 //! The enterprise at work: its datagrams go where those of sockets go.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use collector::listen::QueueSender;
 use flow::{Datagram, Timestamp, clock};
 use simulator::enterprise::Enterprise;
 
@@ -20,7 +20,7 @@ const STEP: Duration = Duration::from_secs(60);
 pub(super) struct Player {
     enterprise: Enterprise,
     at: Timestamp,
-    wire: SyncSender<Vec<Datagram>>,
+    wire: QueueSender,
     stopped: Arc<AtomicBool>,
 }
 
@@ -29,7 +29,7 @@ impl Player {
     pub(super) fn new(
         enterprise: Enterprise,
         at: Timestamp,
-        wire: SyncSender<Vec<Datagram>>,
+        wire: QueueSender,
         stopped: Arc<AtomicBool>,
     ) -> Self {
         Self {
@@ -124,12 +124,14 @@ mod tests {
     #[test]
     fn a_player_that_is_told_to_stop_lets_go_of_the_wire_within_a_step() {
         let begin = Timestamp::from_seconds(1_800_000_000);
-        let (wire, tape) = std::sync::mpsc::sync_channel(1024);
+        let (wire, tape) = collector::listen::queue(1024, usize::MAX);
         let stopped = Arc::new(AtomicBool::new(false));
         let enterprise = Enterprise::new(Config::new(1, begin));
         let mut player = Player::new(enterprise, begin, wire, stopped.clone());
         let sent = player.advance(begin + 2 * STEP).unwrap();
-        let arrived: usize = tape.try_iter().map(|batch| batch.len()).sum();
+        let arrived: usize = std::iter::from_fn(|| tape.try_recv().ok())
+            .map(|batch| batch.len())
+            .sum();
         assert!(sent > 0 && arrived as u64 == sent, "{sent} {arrived}");
         stopped.store(true, Ordering::Relaxed);
         assert!(player.advance(begin + Duration::from_secs(86_400)).is_err());

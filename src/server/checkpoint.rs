@@ -42,6 +42,12 @@ pub(crate) struct Checkpoint {
     /// Datagrams appended before that end.
     #[serde(default)]
     pub(crate) intent_datagrams: u64,
+    /// The name that rows are stored under; `None` in checkpoints of before it was kept.
+    #[serde(default)]
+    pub(crate) collector: Option<String>,
+    /// Where that name begins: rows of what lies before it bear another.
+    #[serde(default)]
+    pub(crate) named_from: TapePosition,
     /// Number of the state file of `position`.
     state: Option<u64>,
     /// The decoder's books at `position`.

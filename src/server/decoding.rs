@@ -149,6 +149,100 @@ impl Decoding {
             problems: self.pipeline.problems(),
             learned: self.pipeline.learned(),
             holdings: self.pipeline.holdings(),
+            normalised: self.pipeline.normalised(),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use collector::decode::{DecodeConfig, Decoder};
+    use collector::normalise::{NormaliseConfig, Normaliser};
+    use flow::clock;
+    use replay::{TapeConfig, TapeWriter};
+
+    use super::super::checkpoint::Checkpoint;
+    use super::*;
+
+    /// Runs the thread from a place to the end of a tape that is closed; its batches, and the tape's count behind each.
+    fn batches(
+        folder: &std::path::Path,
+        tail: &Tail,
+        (from, passed): (TapePosition, Passed),
+        intent: Option<TapePosition>,
+    ) -> Vec<(TapePosition, Passed)> {
+        let fields = crate::config::field_table(None).unwrap();
+        let (staged, mut to_store) = mpsc::channel(16);
+        let rules = flow::site::Rules::default();
+        let decoding = Decoding {
+            pipeline: Pipeline::new(
+                Decoder::new(DecodeConfig::default(), fields),
+                Normaliser::new(NormaliseConfig::default(), &rules),
+                from,
+                passed,
+            ),
+            reader: TapeReader::open(folder, from, Some(tail.clone())).expecting(passed.datagrams),
+            tail: tail.clone(),
+            staged,
+            emptied: std::sync::mpsc::sync_channel(1).1,
+            intent,
+            passed,
+            shared: Arc::new(Shared::new(
+                Checkpoint::default(),
+                Arc::default(),
+                Vec::new(),
+                tail.clone(),
+            )),
+        };
+        decoding.run();
+        let staged = std::iter::from_fn(|| to_store.try_recv().ok());
+        staged.map(|staged| (staged.to, staged.passed)).collect()
+    }
+
+    #[test]
+    fn what_is_missing_behind_an_intent_is_counted_once() {
+        const HEADER: u32 = 64;
+        const FRAME: u32 = 52 + 40;
+        let folder = tempfile::tempdir().unwrap();
+        let config = TapeConfig {
+            dir: folder.path().to_owned(),
+            min_free_octets: 0,
+            ..TapeConfig::default()
+        };
+        let (mut writer, _) = TapeWriter::open(config, clock::now()).unwrap();
+        let datagram = Datagram {
+            received_at: clock::now(),
+            source: "192.0.2.1:2055".parse().unwrap(),
+            local_port: 2055,
+            feed: flow::Feed::WIRE,
+            payload: vec![7; 40].into(),
+        };
+        writer.append(&vec![datagram; 8], clock::now());
+        let tail = writer.tail();
+        drop(writer);
+        let file = std::fs::read_dir(folder.path()).unwrap().flatten();
+        let mut files = file.map(|entry| entry.path());
+        let path = files.find(|path| path.extension().is_some_and(|it| it == "tape"));
+        let path = path.unwrap();
+        let mut octets = std::fs::read(&path).unwrap();
+        octets[(HEADER + 5 * FRAME + 60) as usize] ^= 1;
+        std::fs::write(&path, octets).unwrap();
+
+        // A batch of two was begun; the sixth of eight is damaged.
+        let intent = TapePosition {
+            segment: 1,
+            offset: HEADER + 2 * FRAME,
+        };
+        let start = (TapePosition::START, Passed::default());
+        let first = batches(folder.path(), &tail, start, Some(intent));
+        let (to, passed) = first[0];
+        assert_eq!((to, passed.datagrams, passed.damaged), (intent, 2, 0));
+        let last = first.last().unwrap().1;
+        assert_eq!((last.datagrams, last.damaged), (8, 1));
+        // The product dies behind each of its batches.
+        for place in first {
+            let again = batches(folder.path(), &tail, place, None);
+            assert_eq!(again.last().map_or(place.1, |it| it.1), last, "{place:?}");
+        }
     }
 }

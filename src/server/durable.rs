@@ -3,10 +3,11 @@
 //! They are JSON objects. The last member of a sealed one is the CRC-32C of all octets before it, so a file of which a disk
 //! changed a digit is not taken for another that says something else.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use replay::Disk;
 use serde::{Deserialize, Serialize};
 
 /// Before the eight hexadecimal digits of the checksum; behind them is [`SEAL_END`].
@@ -125,15 +126,8 @@ fn text(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, FileError> {
 }
 
 fn swap(path: &Path, text: &[u8]) -> Result<(), FileError> {
-    let temporary = path.with_extension("new");
-    let written = File::create(&temporary)
-        .and_then(|mut file| file.write_all(text).and_then(|()| file.sync_all()));
-    written.map_err(FileError::io(&temporary))?;
-    fs::rename(&temporary, path).map_err(FileError::io(path))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(FileError::io(folder))
+    let replaced = Disk::default().replace(path, text);
+    replaced.map_err(FileError::io(path))
 }
 
 #[cfg(test)]

@@ -272,6 +272,20 @@ impl Reading {
         ] {
             self.gauge(&format!("collector_{name}"), help, value as u64);
         }
+        let stats = published.normalised;
+        let counters = [
+            (
+                "conversations_forgotten",
+                "Conversations forgotten before their time, table full",
+                stats.conversations_forgotten,
+            ),
+            (
+                "services_refused",
+                "Services that were not learned, no room",
+                stats.services_refused,
+            ),
+        ];
+        self.plain("collector", counters);
     }
 
     fn tape_size(&mut self, shared: &Shared) {

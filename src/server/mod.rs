@@ -3,12 +3,14 @@
 //! | file | holds |
 //! |---|---|
 //! | `opening` | the data directory: catalog, tape, checkpoint |
+//! | `identity` | the name that rows are stored under |
 //! | `gates` | what is open to others: sockets, the API's address, the store |
 //! | `road` | the parts from the sockets to the store, joined by bounded queues |
 //! | `taping` | the thread between the sockets and the tape |
 //! | `decoding`, `pipeline` | the thread that follows the tape, and the state machine in it |
 //! | `preparing` | the store's schema, before anything is written |
 //! | `storing`, `checkpoint` | the task that writes batches, each exactly once |
+//! | `intake` | counters of what never reached the tape, noted by the clock |
 //! | `durable` | files that are replaced as a whole |
 //! | `searching`, `mending` | going on after the checkpoint was lost, or what the store had |
 //! | `embedded` | the embedded store's process |
@@ -27,7 +29,9 @@ mod decoding;
 pub(crate) mod durable;
 pub(crate) mod embedded;
 mod gates;
+mod identity;
 mod importing;
+mod intake;
 mod lives;
 mod mending;
 mod metrics;
@@ -46,12 +50,12 @@ mod taping;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 
 use anyhow::{Context as _, Result};
 use api::router::Api;
 use collector::capture::Mirror;
-use flow::{Datagram, clock};
+use collector::listen::QueueSender;
+use flow::clock;
 use serde::Serialize;
 use store::Store;
 use tokio::net::TcpListener;
@@ -88,7 +92,7 @@ pub(crate) struct Server {
     pub(crate) plant: Arc<RunningPlant>,
     pub(crate) store: Arc<Store>,
     /// Batches for the tape, as if they had come by UDP.
-    pub(crate) wire: SyncSender<Vec<Datagram>>,
+    pub(crate) wire: QueueSender,
     running_file: PathBuf,
     receiving: Receiving,
     road: Road,
@@ -190,10 +194,8 @@ impl Serving {
             let _ = stopped.await;
         });
         let task = tokio::spawn(async move {
-            match serving.await {
-                Ok(()) => life.end_well(),
-                Err(error) => life.fail(crate::output::chain(&error)),
-            }
+            serving.await;
+            life.end_well();
         });
         Self { task, stop }
     }

@@ -9,6 +9,8 @@ use replay::{End, Recovery, TapeConfig, TapeReader, TapeWriter, Upkeep};
 use store::catalog::Catalog;
 
 use super::checkpoint::{Checkpoint, CheckpointFolder, Found, PipelineState, Search};
+use super::identity;
+use super::intake::IntakeNote;
 use super::pipeline::Pipeline;
 use crate::backup::RESTORING;
 use crate::config::{Config, field_table};
@@ -16,12 +18,13 @@ use crate::config::{Config, field_table};
 /// Everything that one process holds of a data directory.
 pub(crate) struct Opened {
     pub(crate) catalog: Catalog,
-    /// This collector's name in the store, made at the first start.
+    /// This collector's name in the store.
     pub(crate) collector: String,
     pub(crate) tape: TapeWriter,
     pub(crate) upkeep: Upkeep,
     pub(crate) folder: CheckpointFolder,
     pub(crate) checkpoint: Checkpoint,
+    pub(crate) intake: IntakeNote,
     /// What was known at the checkpoint, or at the last place that is still told.
     pub(crate) state: Option<PipelineState>,
     pub(crate) rules: Rules,
@@ -51,9 +54,11 @@ impl Opened {
         catalog.fail_interrupted_imports(clock::now()).await?;
         let (mut folder, found) = CheckpointFolder::open(config.path("checkpoint"))?;
         let is_new = found.checkpoint.is_none() && tape.datagrams_total() == 0;
-        let collector = collector_of_tape(&catalog, is_new).await?;
         let is_doubtful = !is_new && !found.trouble.is_empty();
-        let (checkpoint, state) = judge(found, tape.datagrams_total());
+        let (mut checkpoint, state) = judge(found, tape.datagrams_total());
+        let collector = identity::name(config, &catalog, &mut checkpoint, is_new).await?;
+        let intake = IntakeNote::open(&config.path("checkpoint"), checkpoint.intake);
+        checkpoint.intake = intake.noted();
         // From here on there is one, and a tape without one has lost it.
         folder.write(checkpoint.clone(), None)?;
         // A tape that lost its end gives no position and no number away twice.
@@ -62,6 +67,9 @@ impl Opened {
         if let Some(intent) = checkpoint.intent {
             lost += tape.begin_after(intent, checkpoint.intent_datagrams, now)?;
         }
+        if is_new && config.store.collector.is_some() {
+            tape.begin_after(identity::first_place(now), 0, now)?;
+        }
         if is_doubtful || checkpoint.search().is_some() {
             tape.begin_after(far_behind(tape.end()), 0, now)?;
         }
@@ -69,6 +77,12 @@ impl Opened {
         let rules = rules(catalog.rules().await?);
         let known = state.clone().filter(|_| checkpoint.search().is_none());
         let pipeline = pipeline(config, &checkpoint, known, tape.end(), &rules)?;
+        if checkpoint.search().is_none() {
+            // What this start found out is told once: the next one may find the tape's end elsewhere, or less of what waits,
+            // and has to make the same batches of it.
+            checkpoint.books = pipeline.books().clone();
+            folder.write(checkpoint.clone(), Some(&pipeline.state()))?;
+        }
         let reader = TapeReader::open(&config.path("tape"), checkpoint.position, Some(tape.tail()))
             .expecting(checkpoint.passed.datagrams);
         let upkeep = Upkeep::start(&tape.tail())?;
@@ -79,26 +93,13 @@ impl Opened {
             upkeep,
             folder,
             checkpoint,
+            intake,
             state,
             rules,
             pipeline,
             reader,
         })
     }
-}
-
-/// The collector's name: that of its tape, as both together name rows. A tape that begins anew gives places away that rows
-/// of the old one have, so it has another name.
-async fn collector_of_tape(catalog: &Catalog, is_new: bool) -> Result<String> {
-    const HAD_TAPE: &str = "had_tape";
-    if is_new && catalog.setting::<bool>(HAD_TAPE).await? == Some(true) {
-        tracing::warn!(
-            "tape and checkpoint are gone: this collector begins anew, under another name"
-        );
-        return Ok(catalog.renew_collector_id().await?);
-    }
-    catalog.set_setting(HAD_TAPE, &true).await?;
-    Ok(catalog.collector_id().await?)
 }
 
 /// Where to go on, by what the checkpoint's folder holds. Says what is lost, and what is done about it.
@@ -198,5 +199,116 @@ fn read_again(config: &Config, position: TapePosition) -> Option<(TapePosition, 
             tracing::warn!(tape.position = %position, error = %crate::output::chain(&error), "a waiting datagram is gone");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flow::{Datagram, Feed};
+
+    use super::*;
+
+    fn config(folder: &std::path::Path, collector: Option<&str>) -> Config {
+        let mut config = Config {
+            data_dir: folder.to_owned(),
+            ..Config::default()
+        };
+        config.store.collector = collector.map(str::to_owned);
+        config.tape.min_free_octets = 0;
+        config
+    }
+
+    /// Opens, lets somebody look, and dies.
+    async fn opened<T>(config: &Config, look: impl FnOnce(&mut Opened) -> T) -> T {
+        let mut opened = Opened::open(config, |rules| rules).await.unwrap();
+        let seen = look(&mut opened);
+        opened.catalog.close().await;
+        drop(opened.tape);
+        opened.upkeep.stop();
+        seen
+    }
+
+    fn append(opened: &mut Opened) {
+        let datagram = Datagram {
+            received_at: clock::now(),
+            source: "192.0.2.1:2055".parse().unwrap(),
+            local_port: 2055,
+            feed: Feed::WIRE,
+            payload: vec![0; 20].into(),
+        };
+        opened.tape.append(&[datagram], clock::now());
+    }
+
+    #[tokio::test]
+    async fn where_the_collector_was_away_is_known_to_the_next_start_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), None);
+        let mut ends = Vec::new();
+        for _ in 0..3 {
+            // It dies each time before anything is cut.
+            let end = opened(&config, |opened| {
+                let end = opened.tape.end();
+                append(opened);
+                end
+            });
+            ends.push(end.await);
+        }
+        let (_, found) = CheckpointFolder::open(config.path("checkpoint")).unwrap();
+        let state = serde_json::to_value(found.state.unwrap().decoder).unwrap();
+        let known: Vec<TapePosition> = serde_json::from_value(state["away"].clone()).unwrap();
+        assert_eq!(known, ends);
+        assert_eq!(found.checkpoint.unwrap().position, TapePosition::START);
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_was_begun_under_a_name_is_ended_under_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = |opened: &mut Opened| opened.collector.clone();
+        let (own, berlin) = (
+            config(folder.path(), None),
+            config(folder.path(), Some("berlin")),
+        );
+        let first = opened(&own, |opened| {
+            append(opened);
+            opened.checkpoint.intent = Some(opened.tape.end());
+            let begun = opened.checkpoint.clone();
+            opened.folder.write(begun, None).unwrap();
+            opened.collector.clone()
+        });
+        let first = first.await;
+        assert_eq!(opened(&berlin, name).await, first);
+        let ended = opened(&berlin, |opened| {
+            opened.checkpoint.position = opened.checkpoint.intent.take().unwrap();
+            let ended = opened.checkpoint.clone();
+            opened.folder.write(ended, None).unwrap();
+            opened.checkpoint.position
+        });
+        let ended = ended.await;
+        let renamed = opened(&berlin, |opened| {
+            (opened.collector.clone(), opened.checkpoint.named_from)
+        });
+        assert_eq!(renamed.await, ("berlin".to_owned(), ended));
+        // The catalog is lost, and the name that was made with it: the checkpoint tells it.
+        assert_eq!(opened(&own, name).await, first);
+        std::fs::remove_file(folder.path().join("catalog.db")).unwrap();
+        assert_eq!(opened(&own, name).await, first);
+        assert_eq!(opened(&own, name).await, first);
+    }
+
+    #[tokio::test]
+    async fn tape_and_checkpoint_lost_under_a_configured_name_give_no_place_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), Some("berlin"));
+        let end = |opened: &mut Opened| {
+            append(opened);
+            opened.tape.end()
+        };
+        let first = opened(&config, end).await;
+        std::fs::remove_dir_all(folder.path()).unwrap();
+        // Segments are numbered from the second on in which the tape begins.
+        while clock::now().seconds() < i64::from(first.segment) {
+            std::thread::yield_now();
+        }
+        assert!(opened(&config, end).await.segment > first.segment);
     }
 }

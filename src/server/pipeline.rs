@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use collector::decode::{Books, Decoder, Holdings};
-use collector::normalise::{LearnedService, Normaliser};
+use collector::normalise::{LearnedService, NormaliseStats, Normaliser};
 use flow::clock::Stopwatch;
 use flow::site::Rules;
 use flow::{Datagram, Feed, FlowBatch, TapePosition, Timestamp};
@@ -41,6 +41,10 @@ const BATCH_OCTETS_MAX: usize = 48 << 20;
 /// What is known goes with every batch as long as taking it down takes less than this.
 const STATE_IS_CHEAP: Duration = Duration::from_millis(5);
 
+/// And it goes with one at least this often: who of the exporters was heard, and when, is no news, and the longest silent
+/// are forgotten a minute after they were heard last where the table is full.
+const STATE_AGE_MAX: Duration = Duration::from_secs(20);
+
 /// What an import brought so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FeedProgress {
@@ -61,6 +65,8 @@ pub(crate) struct Pipeline {
     marks: u64,
     /// How long it took to write down what is known, the last time.
     state_took: Duration,
+    /// Since when it was written down last.
+    state_since: Stopwatch,
     versions: (u64, u64),
     feeds: BTreeMap<Feed, FeedProgress>,
 }
@@ -83,6 +89,7 @@ impl Pipeline {
             passed,
             marks: passed.marks,
             state_took: Duration::ZERO,
+            state_since: Stopwatch::start(),
             versions,
             feeds: BTreeMap::new(),
         }
@@ -123,7 +130,7 @@ impl Pipeline {
         self.from != self.to
     }
 
-    /// Cuts the batch here. What is known goes with it if it has changed, if this is the last one, or if it is small: then
+    /// Cuts the batch here. What is known goes with it if it has changed, if this is the last one, if it is old or small: then
     /// a restart goes on exactly where this one ended, sequence windows and running totals included. `next` is empty and is
     /// filled from here on.
     pub(crate) fn cut(&mut self, last: bool, next: FlowBatch) -> Staged {
@@ -131,11 +138,13 @@ impl Pipeline {
             self.decoder.state_version(),
             self.normaliser.state_version(),
         );
-        let wanted = last || versions != self.versions || self.state_took < STATE_IS_CHEAP;
+        let is_due = is_due(self.state_took, self.state_since.elapsed());
+        let wanted = last || versions != self.versions || is_due;
         let state = wanted.then(|| {
             let watch = Stopwatch::start();
             let state = self.state();
             self.state_took = watch.elapsed();
+            self.state_since = Stopwatch::start();
             state
         });
         self.versions = versions;
@@ -165,7 +174,8 @@ impl Pipeline {
         self.from = self.to;
     }
 
-    fn state(&self) -> PipelineState {
+    /// What is known here.
+    pub(crate) fn state(&self) -> PipelineState {
         PipelineState {
             position: self.to,
             decoder: self.decoder.state(),
@@ -194,6 +204,16 @@ impl Pipeline {
     /// How full the decoder's tables are.
     pub(crate) fn holdings(&self) -> Holdings {
         self.decoder.holdings()
+    }
+
+    /// What the normaliser counted since the start.
+    pub(crate) fn normalised(&self) -> NormaliseStats {
+        self.normaliser.stats()
+    }
+
+    /// The decoder's books.
+    pub(crate) fn books(&self) -> &Books {
+        self.decoder.books()
     }
 
     /// Services that were learned.
@@ -229,5 +249,23 @@ impl Pipeline {
             progress.first = [progress.first, start].into_iter().flatten().min();
             progress.last = progress.last.max(end);
         }
+    }
+}
+
+/// Whether what is known should be written down though nothing of it is news.
+fn is_due(took: Duration, age: Duration) -> bool {
+    took < STATE_IS_CHEAP || age >= STATE_AGE_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_large_is_written_down_before_a_minute_of_silence_could_be_read_out_of_it() {
+        let seconds = Duration::from_secs;
+        assert!(is_due(Duration::from_millis(1), seconds(0)));
+        assert!(!is_due(Duration::from_millis(300), seconds(19)));
+        assert!(is_due(Duration::from_millis(300), seconds(20)));
     }
 }

@@ -374,9 +374,9 @@ impl Plant for RunningPlant {
             let sent = self.jobs.send(Job { from, to, answer }).await;
             sent.map_err(|_| not_ready())?;
             done.await.map_err(stopped)?.map_err(|error| match error {
-                refused @ (ReclassifyError::NotOnTape { .. } | ReclassifyError::Stopped) => {
-                    PlantError::Refused(refused.to_string())
-                }
+                refused @ (ReclassifyError::NotOnTape { .. }
+                | ReclassifyError::OtherName
+                | ReclassifyError::Stopped) => PlantError::Refused(refused.to_string()),
                 ReclassifyError::Store(StoreError::Question(why)) => PlantError::Refused(why),
                 other => failed("the stretch could not be decoded again")(other),
             })

@@ -115,6 +115,7 @@ impl Preparing {
         }
         tracing::error!("the store is empty: what is on tape is decoded and stored again");
         let mut emptied = Checkpoint::lost(Search::Store, storing.checkpoint.intake);
+        emptied.collector.clone_from(&storing.checkpoint.collector);
         if let Some(mend) = &mut emptied.mend {
             mend.until = Some(storing.shared.tape.datagrams_total());
         }

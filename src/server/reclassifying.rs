@@ -41,6 +41,10 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) enum ReclassifyError {
     #[error("the tape holds nothing that arrived from {from} to {to}")]
     NotOnTape { from: Timestamp, to: Timestamp },
+    #[error(
+        "a part of what arrived then is stored under an earlier name of this collector: it cannot be replaced under the new one"
+    )]
+    OtherName,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -83,6 +87,8 @@ pub(crate) struct Reclassifier {
     pub(crate) store: Arc<Store>,
     pub(crate) writer: Writer,
     pub(crate) collector: String,
+    /// Rows of what lies on tape before it bear another name.
+    pub(crate) named_from: TapePosition,
     pub(crate) rules: Arc<dyn Fn() -> Rules + Send + Sync>,
     pub(crate) tape: SyncSender<Request>,
     pub(crate) shared: Arc<Shared>,
@@ -107,6 +113,9 @@ impl Reclassifier {
         let (Some(begin), Some(end)) = (begin, end) else {
             return Err(ReclassifyError::NotOnTape { from, to });
         };
+        if begin < self.named_from {
+            return Err(ReclassifyError::OtherName);
+        }
         let _pinned = self.pin(begin.segment..=end.segment)?;
         let mut noted = Noted {
             from,
@@ -128,7 +137,8 @@ impl Reclassifier {
 
     /// Looks whether the store has a batch, which ends at `end` and of which it refused `refused` rows, exactly once. If
     /// not, makes it anew, from the tape. Only the embedded engine forgets in a crash what it has acknowledged, and only
-    /// there does nobody else insert.
+    /// there does nobody else insert. A server forgets tokens, if others inserted much meanwhile: there it is looked for rows that
+    /// are there twice.
     pub(crate) async fn make_sure(
         &self,
         batch: &FlowBatch,
@@ -136,20 +146,27 @@ impl Reclassifier {
         refused: u64,
         known: Option<PipelineState>,
     ) -> Result<(), ReclassifyError> {
-        if self.config.store.engine != store::config::Engine::Embedded {
-            return Ok(());
-        }
-        let agrees = || self.store.agrees(&self.collector, batch, refused);
+        let embedded = self.config.store.engine == store::config::Engine::Embedded;
+        let agrees = async || match embedded {
+            true => self.store.agrees(&self.collector, batch, refused).await,
+            false => Ok(self.store.rows_twice(&self.collector, batch).await? == 0),
+        };
         if patiently(&self.shared, agrees).await? {
             return Ok(());
         }
         let Some(stretch) = store::stored::around(&self.collector, batch) else {
             return Ok(());
         };
+        if stretch.from < self.named_from {
+            return Err(ReclassifyError::OtherName);
+        }
         tracing::warn!(
             tape.from = %stretch.from, tape.to = %end, rows = batch.rows(),
             "the store has not each row of a batch once after what happened to it: they are made anew"
         );
+        if !embedded {
+            self.store.check_alone(&self.collector).await?;
+        }
         let _pinned = self.pin(stretch.from.segment..=end.segment)?;
         let noted = Noted {
             from: stretch.received_from,

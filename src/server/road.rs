@@ -7,11 +7,11 @@ use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result};
 use collector::capture::{Mirror, MirrorThread};
-use collector::listen::{ListenThreads, Listener};
-use flow::Datagram;
+use collector::listen::{ListenThreads, Listener, QueueSender, queue};
+use flow::TapePosition;
 use replay::{Pins, Upkeep};
 use store::presence::Claim;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle as Task, spawn_blocking};
 
 use super::budget::Budget;
@@ -33,14 +33,14 @@ use crate::config::Config;
 /// Batches that may wait for the store beside the one that is inserted.
 const STAGED_MAX: usize = 1;
 /// Emptied batches that may wait to be filled again; more are given back to the allocator.
-const EMPTIED_MAX: usize = 2;
+const EMPTIED_MAX: usize = 1;
 /// What may wait for the tape thread beside what comes from the wire; whoever asks waits for the answer.
 const TAPE_REQUESTS_MAX: usize = 4;
 
 /// Everything between the sockets and the store, at work.
 pub(crate) struct Road {
     /// Batches for the tape, as if they had come by UDP.
-    pub(crate) wire: SyncSender<Vec<Datagram>>,
+    pub(crate) wire: QueueSender,
     /// To the tape thread.
     pub(crate) requests: SyncSender<Request>,
     /// Its name in the store's rows.
@@ -52,6 +52,8 @@ pub(crate) struct Road {
     threads: Vec<JoinHandle<()>>,
     upkeep: Upkeep,
     storing: Task<()>,
+    noting: Task<()>,
+    stop_noting: oneshot::Sender<()>,
     abandon: watch::Sender<bool>,
 }
 
@@ -72,15 +74,14 @@ impl Road {
         naming: &Naming,
         lives: &Lives,
     ) -> Result<Self> {
-        let (wire, from_wire) = sync_channel(config.listen.queue_batches.max(1));
+        let (wire, from_wire) = queue(config.listen.queue_batches, config.listen.queue_octets);
         let (requests, from_requests) = sync_channel(TAPE_REQUESTS_MAX);
         let (jobs, from_jobs) = mpsc::channel(1);
         let (staged, to_store) = mpsc::channel(STAGED_MAX);
         let (emptied, from_store) = sync_channel(EMPTIED_MAX);
         let (ready, store_ready) = watch::channel(false);
         let (abandon, abandoned) = watch::channel(false);
-        let name = config.store.collector.clone();
-        let collector = name.unwrap_or(opened.collector);
+        let collector = opened.collector;
         let claim = claim(config, &collector)?;
         let taping = Taping {
             writer: opened.tape,
@@ -110,7 +111,10 @@ impl Road {
         let named = collector.clone();
         let storing = Storing {
             jobs: from_jobs,
-            reclassifier: reclassifier(config, gates, &collector, naming, (&requests, shared)),
+            reclassifier: Reclassifier {
+                named_from: opened.checkpoint.named_from,
+                ..reclassifier(config, gates, &collector, naming, (&requests, shared))
+            },
             writer: gates.store.keeps().then(|| gates.store.writer(&collector)),
             mender: Mender {
                 store: gates.store.clone(),
@@ -147,7 +151,10 @@ impl Road {
                 }
             })?,
         ];
+        let (stop_noting, stop) = oneshot::channel();
         Ok(Self {
+            noting: tokio::spawn(opened.intake.keep(shared.clone(), stop)),
+            stop_noting,
             storing: tokio::spawn(preparing.run(lives.begin("storing"))),
             wire,
             requests,
@@ -169,6 +176,8 @@ impl Road {
             self.abandon.send_replace(true);
             budget.within(storing).await;
         }
+        drop(self.stop_noting);
+        budget.shortly(self.noting).await;
         let (threads, upkeep) = (self.threads, self.upkeep);
         let rest = spawn_blocking(move || {
             for thread in threads {
@@ -187,7 +196,7 @@ impl Receiving {
     pub(crate) fn start(
         listener: Listener,
         mirrors: Vec<Mirror>,
-        queue: &SyncSender<Vec<Datagram>>,
+        queue: &QueueSender,
         lives: &Lives,
     ) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
@@ -239,6 +248,7 @@ fn reclassifier(
         store: gates.store.clone(),
         writer: gates.store.writer(collector),
         collector: collector.to_owned(),
+        named_from: TapePosition::START,
         rules: Arc::new(move || in_force.in_force()),
         tape: tape.clone(),
         shared: shared.clone(),

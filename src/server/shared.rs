@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use collector::capture::MirrorStats;
 use collector::decode::Holdings;
 use collector::listen::ListenStats;
-use collector::normalise::LearnedService;
+use collector::normalise::{LearnedService, NormaliseStats};
 use flow::accounting::Ledger;
 use flow::health::ExporterHealth;
 use flow::site::Rules;
@@ -41,6 +41,7 @@ pub(crate) struct Published {
     pub(crate) problems: Vec<(&'static str, u64)>,
     pub(crate) learned: Vec<LearnedService>,
     pub(crate) holdings: Holdings,
+    pub(crate) normalised: NormaliseStats,
 }
 
 impl Shared {

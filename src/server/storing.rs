@@ -22,6 +22,9 @@ use super::shared::Shared;
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
+/// A batch that held more is not filled again: its memory goes back.
+const REFILLED_OCTETS_MAX: usize = 32 << 20;
+
 /// The task's state.
 pub(crate) struct Storing {
     /// `None` where nothing is kept: then batches are counted as `not_kept`.
@@ -52,6 +55,7 @@ impl Storing {
         // The state at the checkpoint's position, not yet on disk.
         let mut state: Option<PipelineState> = None;
         self.resume().await;
+        self.say_what_was_open();
         loop {
             if self.checkpoint.is_mended() && !self.finish_mending(&mut state).await {
                 return;
@@ -90,13 +94,29 @@ impl Storing {
             self.checkpoint.passed = staged.passed;
             state = staged.state.or(state);
             self.shared.acknowledge(&self.checkpoint, staged.feeds);
-            let mut batch = staged.batch;
-            batch.clear();
-            let _ = self.emptied.try_send(batch);
+            self.give_back(staged.batch);
             // At once: an intent that is left behind would have the batch made again for nothing.
             self.save(&mut state).await;
         }
         self.save(&mut state).await;
+    }
+
+    fn give_back(&self, mut batch: FlowBatch) {
+        if batch.octets() <= REFILLED_OCTETS_MAX {
+            batch.clear();
+            let _ = self.emptied.try_send(batch);
+        }
+    }
+
+    /// Without a store a batch that was begun in one is decoded, counted as the others, and left as it is there.
+    fn say_what_was_open(&self) {
+        if let Some(intent) = self.checkpoint.intent.filter(|_| self.writer.is_none()) {
+            tracing::error!(
+                tape.from = %self.checkpoint.position, tape.to = %intent,
+                "engine = \"none\" while a batch was being stored: whether the store has it is not known; it counts as \
+                 not_kept and stays on tape"
+            );
+        }
     }
 
     /// Goes on with a reclassification that an earlier process had begun.

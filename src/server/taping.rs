@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
+use collector::listen::QueueReceiver;
 use flow::clock::{self, Stopwatch};
 use flow::{Datagram, TapePosition};
 use replay::{Pins, TapeWriter};
@@ -53,7 +54,7 @@ pub(crate) struct Put {
 pub(crate) struct Taping {
     pub(crate) writer: TapeWriter,
     /// Batches from the sockets; when it is full the listeners count `queue_full`.
-    pub(crate) wire: Receiver<Vec<Datagram>>,
+    pub(crate) wire: QueueReceiver,
     /// Imports and others, who wait for the answer.
     pub(crate) requests: Receiver<Request>,
     pub(crate) pins: Pins,

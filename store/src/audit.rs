@@ -46,18 +46,41 @@ impl Store {
             && self.rollups_agree(batch).await?)
     }
 
+    /// Rows of a batch that are in `flows` more than once: it was inserted again when the store had forgotten its token.
+    ///
+    /// Others may insert meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The store's trouble.
+    pub async fn rows_twice(&self, collector: &str, batch: &FlowBatch) -> Result<u64, StoreError> {
+        let times = self.times(collector, batch).await?;
+        Ok(times.values().filter(|times| **times > 1).count() as u64)
+    }
+
     async fn has_each_once(
         &self,
         collector: &str,
         batch: &FlowBatch,
         refused: u64,
     ) -> Result<bool, StoreError> {
-        let Some(stretch) = around(collector, batch) else {
-            return Ok(true);
-        };
+        let times = self.times(collector, batch).await?;
+        let missing = times.values().filter(|times| **times == 0).count() as u64;
+        Ok(missing <= refused && times.values().all(|times| *times <= 1))
+    }
+
+    /// How often each row of a batch is in `flows`.
+    async fn times(
+        &self,
+        collector: &str,
+        batch: &FlowBatch,
+    ) -> Result<HashMap<Name, u64>, StoreError> {
         let mut times: HashMap<Name, u64> = (0..batch.rows())
             .map(|row| (name_of(batch, row), 0))
             .collect();
+        let Some(stretch) = around(collector, batch) else {
+            return Ok(times);
+        };
         let sql = Sql::text(format!(
             "SELECT tape_segment, tape_offset, record_offset FROM {}.flows\nWHERE ",
             self.config.database
@@ -71,8 +94,7 @@ impl Store {
                 *times += 1;
             }
         }
-        let missing = times.values().filter(|times| **times == 0).count() as u64;
-        Ok(missing <= refused && times.values().all(|times| *times <= 1))
+        Ok(times)
     }
 
     async fn rollups_agree(&self, batch: &FlowBatch) -> Result<bool, StoreError> {

@@ -82,6 +82,16 @@ pub enum StoreError {
         /// The other one's machine.
         host: String,
     },
+    /// Another collector writes into the same store, so rollups can't be made anew: tell whoever wants it, and try again
+    /// when the other one is stopped.
+    #[error(
+        "collector {other} writes into the same store: what it stores meanwhile would count twice in the rollups; stop \
+         the other collectors until this is done (what arrives for them is lost meanwhile, unless another takes it)"
+    )]
+    NotAlone {
+        /// Its name.
+        other: String,
+    },
     /// The question can't be answered as it is put: tell the asker.
     #[error("{0}")]
     Question(String),

@@ -18,6 +18,8 @@ use crate::store::Store;
 
 /// Silence for so many beats means that a process is gone.
 const BEATS_MISSED_MAX: u32 = 3;
+/// How long it is listened whether another one has the name: who has it is heard once in that time.
+const BEATS_WAITED: u32 = 2;
 /// How often the product says that it is there.
 const BEAT: Duration = Duration::from_secs(5);
 
@@ -70,9 +72,15 @@ impl Claim {
         })
     }
 
-    fn silence_ns_max(&self) -> i64 {
-        let beats = self.beat * BEATS_MISSED_MAX;
+    fn beats_ns(&self, beats: u32) -> i64 {
+        let beats = self.beat * beats;
         i64::try_from(beats.as_nanos()).unwrap_or(i64::MAX)
+    }
+}
+
+impl Other {
+    fn is_younger(&self, tenure: &Tenure) -> bool {
+        (self.begun, &self.life) > (tenure.begun, &tenure.life)
     }
 }
 
@@ -86,18 +94,17 @@ impl Tenure {
 impl Store {
     /// Takes the name, if nobody elsewhere has said within three beats that he has it. After [`Store::prepare`].
     ///
+    /// Says so first and asks then, so of two that start in the same moment at least one hears the other. Who hears an
+    /// older claim gives way. Who hears younger ones only waits until they have given way, or have beaten again: they had
+    /// asked before this one was heard.
+    ///
     /// # Errors
     ///
     /// [`StoreError::NameTaken`]: write nothing, tell the operator, and try again later, as the other one may just have
     /// died. Else the store's trouble.
     pub async fn take_name(&self, claim: Claim) -> Result<Tenure, StoreError> {
-        let others = self.others(&claim, "").await?;
-        if let Some(other) = others
-            .into_iter()
-            .find(|other| other.silent_ns < claim.silence_ns_max())
-        {
-            return Err(taken(&claim, other.host));
-        }
+        self.check_silence(&claim, claim.beats_ns(BEATS_MISSED_MAX), |_| true)
+            .await?;
         let now = "SELECT toInt64(toUnixTimestamp64Nano(now64(9)))";
         let tenure = Tenure {
             life: format!("{}-{}", clock::now().nanos(), std::process::id()),
@@ -105,10 +112,39 @@ impl Store {
             claim,
         };
         self.say(&tenure).await?;
+        let (claim, recent) = (&tenure.claim, tenure.claim.beats_ns(BEATS_MISSED_MAX));
+        let older = |other: &Other| !other.is_younger(&tenure);
+        self.check_silence(claim, recent, older).await?;
+        if self.check_silence(claim, recent, |_| true).await.is_err() {
+            tokio::time::sleep(claim.beat * BEATS_WAITED).await;
+            self.say(&tenure).await?;
+            let since = claim.beats_ns(BEATS_WAITED);
+            self.check_silence(claim, since, |_| true).await?;
+        }
         Ok(tenure)
     }
 
-    /// Says once more that the name is held. To be called every [`Claim::beat`].
+    /// Whether none of the others that are meant was heard within this time.
+    async fn check_silence(
+        &self,
+        claim: &Claim,
+        silence_ns: i64,
+        is_meant: impl Fn(&Other) -> bool,
+    ) -> Result<(), StoreError> {
+        let others = self.others(claim, "").await?;
+        let mut heard = others
+            .into_iter()
+            .filter(|other| other.silent_ns < silence_ns && is_meant(other));
+        heard
+            .next()
+            .map_or(Ok(()), |other| Err(taken(claim, other.host)))
+    }
+
+    /// Says once more that the name is held. To be called every [`Claim::beat`], and before anything is written when the
+    /// last time is longer ago than two of them.
+    ///
+    /// While this one is heard nobody else takes the name: another claim beside it is one that is about to give way. After
+    /// two beats of silence whoever was heard since has it.
     ///
     /// # Errors
     ///
@@ -116,13 +152,10 @@ impl Store {
     /// slept): write nothing more. Else the store's trouble; try again at the next beat.
     pub async fn keep_name(&self, tenure: &Tenure) -> Result<(), StoreError> {
         let claim = &tenure.claim;
-        let others = self.others(claim, &tenure.life).await?;
-        let later = |other: &Other| (other.begun, &other.life) > (tenure.begun, &tenure.life);
-        if let Some(other) = others
-            .into_iter()
-            .find(|other| later(other) && other.silent_ns < claim.silence_ns_max())
-        {
-            return Err(taken(claim, other.host));
+        let silent_ns = self.silent_ns(tenure).await?;
+        if silent_ns >= claim.beats_ns(BEATS_WAITED) {
+            let since = silent_ns.min(claim.beats_ns(BEATS_MISSED_MAX));
+            self.check_silence(claim, since, |_| true).await?;
         }
         self.say(tenure).await
     }
@@ -132,7 +165,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Question`] with the name of one that does: tell the asker. Else the store's trouble.
+    /// [`StoreError::NotAlone`] with the name of one that does: tell the asker. Else the store's trouble.
     pub async fn check_alone(&self, collector: &str) -> Result<(), StoreError> {
         let asked = Sql::text(format!(
             "SELECT collector FROM {}.collectors\n\
@@ -142,13 +175,10 @@ impl Store {
         .bind(collector)
         .bind((BEAT * BEATS_MISSED_MAX).as_secs());
         let others: Vec<String> = asked.query(&self.client).fetch_all().await?;
-        let Some(other) = others.first() else {
-            return Ok(());
-        };
-        Err(StoreError::Question(format!(
-            "collector {other} writes into the same store: what it stores meanwhile would count twice in the rollups; stop \
-             the other collectors until this is done (what arrives for them is lost meanwhile, unless another takes it)"
-        )))
+        match others.into_iter().next() {
+            Some(other) => Err(StoreError::NotAlone { other }),
+            None => Ok(()),
+        }
     }
 
     async fn say(&self, tenure: &Tenure) -> Result<(), StoreError> {
@@ -164,6 +194,18 @@ impl Store {
         .bind(claim.host.as_str())
         .bind(tenure.begun);
         Ok(statement.query(&self.client).execute().await?)
+    }
+
+    /// How long this one was not heard, by the store's clock.
+    async fn silent_ns(&self, tenure: &Tenure) -> Result<i64, StoreError> {
+        let asked = Sql::text(format!(
+            "SELECT toInt64(toUnixTimestamp64Nano(now64(9)) - toUnixTimestamp64Nano(max(seen_at)))\n\
+             FROM {}.collectors\nWHERE collector = ? AND life = ?",
+            self.config.database
+        ))
+        .bind(tenure.claim.collector.as_str())
+        .bind(tenure.life.as_str());
+        Ok(asked.query(&self.client).fetch_one().await?)
     }
 
     /// Other processes of this name, in other places; the newest first.

@@ -108,15 +108,19 @@ impl Store {
     /// Whether these hours and this stretch could be made anew: whether `flows` still has all rows of them. Changes nothing.
     /// To be asked before anything is noted or promised; [`Store::erase`] and [`Store::rebuild`] ask again.
     ///
+    /// Also whether no other collector writes: all rows of an hour are counted anew, so what another one inserts meanwhile
+    /// would count twice.
+    ///
     /// # Errors
     ///
-    /// [`StoreError::Question`] if some of it was stored so long ago that its records may be gone: tell the asker. Else the
-    /// store's trouble.
+    /// [`StoreError::Question`] if some of it was stored so long ago that its records may be gone, and
+    /// [`StoreError::NotAlone`]: tell the asker. Else the store's trouble.
     pub async fn check_rebuild(
         &self,
         stretch: &Stretch,
         hours: &BTreeSet<i64>,
     ) -> Result<(), StoreError> {
+        self.check_alone(&stretch.collector).await?;
         let horizon = Horizon {
             now: clock::now(),
             kept: self.config.retention,
@@ -157,7 +161,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::Question`] if what is derived from these rows could not be made again, as other rows that it is made
-    /// of are beyond their retention: nothing was deleted, tell the asker. Else the store's trouble; do it again.
+    /// of are beyond their retention, or [`StoreError::NotAlone`]: nothing was deleted, tell the asker. Else the store's trouble; do it again.
     pub async fn erase(&self, stretch: &Stretch) -> Result<(), StoreError> {
         let hours = self.hours_of(stretch).await?;
         self.check_rebuild(stretch, &hours).await?;
@@ -169,8 +173,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Question`] if `flows` no longer has all rows of these hours: tell the asker. Else the store's
-    /// trouble; do it again.
+    /// [`StoreError::Question`] if `flows` no longer has all rows of these hours, and [`StoreError::NotAlone`]: nothing was
+    /// changed, tell the asker. Else the store's trouble; do it again.
     pub async fn rebuild(
         &self,
         hours: &BTreeSet<i64>,

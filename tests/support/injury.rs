@@ -31,6 +31,8 @@ pub(crate) enum Injury {
     StepClock,
     /// The tape's end is damaged or cut off while the server is down.
     DamageTape,
+    /// A checkpoint, a state or all of them are damaged or deleted while the server is down.
+    LoseCheckpoint,
     /// SIGTERM, and a start.
     Restart,
     /// SIGHUP.
@@ -46,8 +48,18 @@ impl Injury {
         Self::NoMoreFiles,
         Self::StepClock,
         Self::DamageTape,
+        Self::LoseCheckpoint,
         Self::Restart,
         Self::Hangup,
+    ];
+
+    /// What a short trial tries: those that no other test does by themselves, and one that makes it read all again.
+    pub(crate) const SHORT: &'static [Self] = &[
+        Self::NoMoreFiles,
+        Self::StepClock,
+        Self::DamageTape,
+        Self::LoseCheckpoint,
+        Self::KillServer,
     ];
 }
 
@@ -108,6 +120,14 @@ impl Lab {
             }
             Injury::StepClock => self.step_clock(a_while, clear),
             Injury::DamageTape => self.damage_tape(clear, chance),
+            Injury::LoseCheckpoint => {
+                let known = self.server().accounting();
+                self.kill();
+                damage_checkpoint(&self.data().join("checkpoint"), chance);
+                self.again(clear);
+                let left = self.server().accounting();
+                self.ledger.note_books_lost(&known, &left);
+            }
         }
     }
 
@@ -204,6 +224,35 @@ fn damage_end(
     all.into_iter()
         .filter(|position| hit.is_none_or(|hit| *position >= hit))
         .collect()
+}
+
+/// Cuts one file of the checkpoint's folder off, changes an octet of it, or deletes it; or that happens to all of them.
+fn damage_checkpoint(folder: &Path, chance: &mut Chance) {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    // The order of a folder is not the same on every machine.
+    files.sort();
+    let one = usize::try_from(chance.between(0, files.len() as u64)).unwrap();
+    let hit = match chance.between(0, 3) {
+        0 => files,
+        _ => vec![files.swap_remove(one)],
+    };
+    let (how, place) = (chance.between(0, 3), chance.number());
+    eprintln!("damage of kind {how}: {hit:?}");
+    for path in hit {
+        let mut octets = std::fs::read(&path).unwrap();
+        let at = usize::try_from(place % octets.len().max(1) as u64).unwrap();
+        match how {
+            0 => std::fs::remove_file(&path).unwrap(),
+            1 => std::fs::write(&path, &octets[..at]).unwrap(),
+            _ => {
+                octets[at] ^= 0x55;
+                std::fs::write(&path, &octets).unwrap();
+            }
+        }
+    }
 }
 
 /// The last segment that is not compressed, and its number.

@@ -113,6 +113,9 @@ impl Lab {
         self.fleet.pause();
         let server = self.server.as_ref().unwrap();
         server.wait_until_ready();
+        eventually("the store is mended", || {
+            (server.metric("flowreel_mending") == Some(0)).then_some(())
+        });
         self.ledger.check(server, &self.fleet, after);
     }
 

@@ -23,7 +23,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 /// How long anything may take before a test gives up; a machine under load is slow, not wrong.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where a running server listens; it writes this file when it is ready to receive.
 #[derive(Debug, Deserialize)]

@@ -1,12 +1,10 @@
 //! A mirrored interface: export datagrams on their way to somebody else.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use flow::Datagram;
 use pcap::{Active, Capture, Precision};
 use serde::Serialize;
 
@@ -16,6 +14,7 @@ use super::file::time;
 use super::link::Link;
 use super::stats::FrameCounts;
 use super::unwrap::{Frame, Unwrap};
+use crate::listen::queue::{Offering, QueueSender};
 
 /// Frames taken with one call, and so datagrams in a batch.
 const BATCH: usize = 64;
@@ -102,21 +101,22 @@ impl Mirror {
 
     /// Starts the thread. It ends soon after `stop` is set, or when nobody reads the queue any more.
     ///
-    /// When `queue` is full, the newest batch is dropped and its datagrams are counted as `queue_full`.
+    /// When `queue` is full, the same rule is followed as by those who listen: [`queue`](crate::listen::queue()).
     ///
     /// # Errors
     ///
     /// [`CaptureError::Thread`] if it cannot be started.
     pub fn run(
         mut self,
-        queue: SyncSender<Vec<Datagram>>,
+        queue: QueueSender,
         stop: Arc<AtomicBool>,
     ) -> Result<MirrorThread, CaptureError> {
         let interface = self.interface.clone();
         thread::Builder::new()
             .name(format!("mirror-{interface}"))
             .spawn(move || {
-                while !stop.load(Relaxed) && self.forward(&queue) {}
+                let mut offering = Offering::default();
+                while !stop.load(Relaxed) && self.forward(&queue, &mut offering) {}
                 self.unwrap.finish();
                 self.report(0, false);
             })
@@ -125,7 +125,7 @@ impl Mirror {
     }
 
     /// Takes what is there; whether to go on.
-    fn forward(&mut self, queue: &SyncSender<Vec<Datagram>>) -> bool {
+    fn forward(&mut self, queue: &QueueSender, offering: &mut Offering) -> bool {
         let mut batch = Vec::new();
         let unwrap = &mut self.unwrap;
         let taken = self.capture.dispatch(Some(BATCH), |packet| {
@@ -137,11 +137,8 @@ impl Mirror {
         });
         let (mut dropped, mut wanted) = (0, true);
         if !batch.is_empty() {
-            match queue.try_send(batch) {
-                Ok(()) => {}
-                Err(TrySendError::Full(batch)) => dropped = batch.len(),
-                Err(TrySendError::Disconnected(batch)) => (dropped, wanted) = (batch.len(), false),
-            }
+            let offered = offering.offer(queue, batch, |datagrams| dropped = datagrams);
+            wanted = offered.is_continue();
         }
         match taken {
             Ok(0) => thread::park_timeout(REST),

@@ -61,6 +61,11 @@ impl Batches {
         self.taken < BATCH
     }
 
+    /// From now on [`next`](Self::next) gives what is there and waits for nothing.
+    pub(super) fn wait_no_more(&self) -> std::io::Result<()> {
+        self.socket.set_nonblocking(true)
+    }
+
     /// Waits for datagrams, at most as long as the socket's receive timeout, and returns those of allowed sources.
     ///
     /// The payloads of a batch share one allocation: it lives as long as any of its datagrams.

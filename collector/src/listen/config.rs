@@ -28,6 +28,8 @@ pub struct ListenConfig {
     /// seconds, and what arrives meanwhile in the receive buffers; then it is dropped and its datagrams are counted as
     /// `queue_full`.
     pub queue_batches: usize,
+    /// Octets of memory that these batches may hold.
+    pub queue_octets: usize,
     /// Exporters that are heard; by default all private address ranges. `["0.0.0.0/0", "::/0"]` hears everybody.
     pub allow: Vec<IpNet>,
 }
@@ -43,6 +45,7 @@ impl Default for ListenConfig {
             receive_buffer_octets: 32 * 1024 * 1024,
             threads_per_address: 1,
             queue_batches: 1024,
+            queue_octets: 64 * 1024 * 1024,
             allow: AllowList::default().networks().to_vec(),
         }
     }

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::mpsc::{SyncSender, TrySendError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -16,14 +15,16 @@ use super::allow::AllowList;
 use super::batch::Batches;
 use super::config::ListenConfig;
 use super::error::ListenError;
+use super::queue::{Offering, QueueSender};
 use super::socket::{self, Bound, WAIT};
 use super::stats::{ListenStats, SocketStats};
 
 /// How long a thread that has taken all there was lets more arrive, in the socket's receive buffer: a call then brings many
 /// instead of one or two, and so does each write of the tape.
 const GATHER: Duration = Duration::from_millis(1);
-/// How long the newest batch waits for a place in a full queue. What arrives meanwhile waits in the receive buffer.
-const PLACE_WAIT_MAX: Duration = Duration::from_secs(2);
+/// How long a thread that is told to stop takes what the kernel has already. Where more arrives without end, it is that
+/// much.
+const LAST_WORDS_MAX: Duration = Duration::from_millis(300);
 
 /// All UDP sockets of a collector: [`new`](Self::new) builds, [`bind`](Self::bind) opens the sockets,
 /// [`run`](Self::run) starts a thread for each.
@@ -86,19 +87,18 @@ impl Listener {
         Arc::clone(&self.stats)
     }
 
-    /// Starts a thread for each bound socket. They end within 100 ms after `stop` is set, two seconds if the queue is full, or
-    /// when nobody reads it any more.
+    /// Starts a thread for each bound socket. After `stop` is set they take what the kernel has received already, and end
+    /// within 400 ms, two seconds more if the queue is full; or when nobody reads it any more.
     ///
-    /// `queue` should hold [`ListenConfig::queue_batches`] batches. When it is full, the newest batch waits for two seconds,
-    /// while the socket's receive buffer takes what arrives. Then it is dropped, its datagrams are counted as `queue_full`, and
-    /// so are later ones at once until there is a place again.
+    /// `queue` should hold [`ListenConfig::queue_batches`] batches; its rule for when it is full is told at
+    /// [`queue`](super::queue::queue). Meanwhile the socket's receive buffer takes what arrives.
     ///
     /// # Errors
     ///
     /// [`ListenError::Thread`] if a thread cannot be started; `stop` is set then, so that those which were started end.
     pub fn run(
         self,
-        queue: &SyncSender<Vec<Datagram>>,
+        queue: &QueueSender,
         stop: &Arc<AtomicBool>,
     ) -> Result<ListenThreads, ListenError> {
         let allow = Arc::new(AllowList::new(self.config.allow));
@@ -110,8 +110,8 @@ impl Listener {
                 allow: Arc::clone(&allow),
                 stats,
                 queue: queue.clone(),
+                offering: Offering::default(),
                 stop: Arc::clone(stop),
-                given_up: false,
             };
             let thread = thread::Builder::new()
                 .name(format!("listen-{}", address.port()))
@@ -147,10 +147,9 @@ struct Hearing {
     batches: Batches,
     allow: Arc<AllowList>,
     stats: Arc<SocketStats>,
-    queue: SyncSender<Vec<Datagram>>,
+    queue: QueueSender,
+    offering: Offering,
     stop: Arc<AtomicBool>,
-    /// The queue was full for too long, and still is.
-    given_up: bool,
 }
 
 impl Hearing {
@@ -169,38 +168,36 @@ impl Hearing {
                 Err(error) => self.pause(error),
             }
         }
+        self.take_the_rest();
     }
 
-    fn offer(&mut self, mut batch: Vec<Datagram>) -> ControlFlow<()> {
-        let waiting = Stopwatch::start();
-        loop {
-            match self.queue.try_send(batch) {
-                Ok(()) => {
-                    self.given_up = false;
-                    return ControlFlow::Continue(());
+    /// What the kernel took before the stop would be lost with the socket, and no one would count it.
+    fn take_the_rest(&mut self) {
+        let since = Stopwatch::start();
+        if self.batches.wait_no_more().is_err() {
+            return;
+        }
+        while since.elapsed() < LAST_WORDS_MAX {
+            match self.batches.next(&self.allow, &self.stats) {
+                Ok(batch) if batch.is_empty() => {}
+                Ok(batch) => {
+                    if self.offer(batch).is_break() {
+                        return;
+                    }
                 }
-                Err(TrySendError::Full(back))
-                    if !self.given_up && waiting.elapsed() < PLACE_WAIT_MAX =>
-                {
-                    batch = back;
-                    thread::sleep(GATHER);
-                }
-                Err(TrySendError::Full(batch)) => {
-                    self.given_up = true;
-                    self.count_dropped(&batch);
-                    return ControlFlow::Continue(());
-                }
-                Err(TrySendError::Disconnected(batch)) => {
-                    self.count_dropped(&batch);
-                    return ControlFlow::Break(());
-                }
+                Err(Errno::EINTR) => {}
+                // Nothing is left, or the socket fails.
+                Err(_) => return,
             }
         }
     }
 
-    fn count_dropped(&self, batch: &[Datagram]) {
-        let dropped = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-        self.stats.queue_full.fetch_add(dropped, Relaxed);
+    fn offer(&mut self, batch: Vec<Datagram>) -> ControlFlow<()> {
+        let stats = &self.stats;
+        self.offering.offer(&self.queue, batch, |dropped| {
+            let dropped = u64::try_from(dropped).unwrap_or(u64::MAX);
+            stats.queue_full.fetch_add(dropped, Relaxed);
+        })
     }
 
     /// A socket that fails again and again must not take the processor: ten tries a second, each counted, the first logged.

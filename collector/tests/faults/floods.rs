@@ -3,12 +3,11 @@
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::sync_channel;
 
 use bytes::Bytes;
 use collector::decode::{DecodeConfig, Decoder, DecoderState, Problem};
 use collector::fields::FieldTable;
-use collector::listen::{ListenConfig, Listener};
+use collector::listen::{ListenConfig, Listener, queue};
 use flow::clock::NANOS_PER_SECOND;
 use flow::{Datagram, DropKind, FlowBatch, TapePosition, Timestamp};
 
@@ -89,7 +88,7 @@ fn case_42_who_is_not_on_the_list_costs_nothing_but_a_count() {
     });
     listener.bind().unwrap();
     let (to, stats) = (listener.addresses()[0], listener.stats());
-    let (queue, heard) = sync_channel(8);
+    let (queue, heard) = queue(8, usize::MAX);
     let stop = Arc::new(AtomicBool::new(false));
     let threads = listener.run(&queue, &stop).unwrap();
     for number in 0..2_000_u32 {

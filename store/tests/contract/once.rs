@@ -45,7 +45,11 @@ async fn the_same_token_counts_once_and_another_again() {
         let raw = subject(-7200.0, 3600.0, "version = 9");
         assert_eq!(top(store, Dimension::Applications, raw).await, once);
         assert_eq!(store.inventory().await.unwrap().flows, 2);
+        let named = batch(&rows());
+        assert_eq!(store.rows_twice("here", &named).await.unwrap(), 0);
         insert(store, "here:1:2000-1:4000", &rows()).await;
+        assert_eq!(store.rows_twice("here", &named).await.unwrap(), 2);
+        assert_eq!(store.rows_twice("there", &named).await.unwrap(), 0);
         let twice = [group("long", 2000, 20, 2, 1), group("web", 2000, 20, 2, 1)];
         assert_eq!(top(store, Dimension::Applications, whole).await, twice);
     }

@@ -1,10 +1,12 @@
 //! A collector's name is one process's.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use flow::clock::Stopwatch;
-use store::StoreError;
+use flow::{TapePosition, Timestamp};
 use store::presence::Claim;
+use store::{Store, StoreError, Stretch};
 
 use crate::places::places;
 
@@ -20,6 +22,16 @@ fn claim(place: &str) -> Claim {
     }
 }
 
+fn nothing_of(collector: &str) -> Stretch {
+    Stretch {
+        collector: collector.to_owned(),
+        from: TapePosition::START,
+        to: TapePosition::START,
+        received_from: Timestamp::EPOCH,
+        received_to: Timestamp::EPOCH,
+    }
+}
+
 fn is_taken<T>(outcome: Result<T, StoreError>, by: &str) -> bool {
     matches!(outcome, Err(StoreError::NameTaken { collector, host }) if collector == "berlin" && host == by)
 }
@@ -28,10 +40,14 @@ fn is_taken<T>(outcome: Result<T, StoreError>, by: &str) -> bool {
 async fn a_copy_waits_until_the_other_is_silent_and_the_same_place_does_not() {
     for place in places().await {
         let store = &place.store;
-        store.check_alone("paris").await.unwrap();
+        let alone = async |collector: &str| {
+            let stretch = nothing_of(collector);
+            store.rebuild(&BTreeSet::new(), &stretch).await
+        };
+        alone("paris").await.unwrap();
         let first = store.take_name(claim("one")).await.unwrap();
-        store.check_alone("berlin").await.unwrap();
-        let refusal = store.check_alone("paris").await.unwrap_err().to_string();
+        alone("berlin").await.unwrap();
+        let refusal = alone("paris").await.unwrap_err().to_string();
         assert!(refusal.starts_with("collector berlin writes"), "{refusal}");
         // The process died and starts again where it was.
         let again = store.take_name(claim("one")).await.unwrap();
@@ -65,5 +81,37 @@ async fn a_copy_waits_until_the_other_is_silent_and_the_same_place_does_not() {
             store.take_name(claim("third")).await,
             "host-of-copy"
         ));
+    }
+}
+
+/// Takes the name, and if it is given holds it for a while.
+async fn taken_and_held(store: &Store, claim: Claim) -> Result<(), StoreError> {
+    let tenure = store.take_name(claim).await?;
+    let watch = Stopwatch::start();
+    while watch.elapsed() < BEAT * 4 {
+        store.keep_name(&tenure).await?;
+        tokio::time::sleep(BEAT / 4).await;
+    }
+    store.keep_name(&tenure).await
+}
+
+#[tokio::test]
+async fn of_two_that_start_in_one_moment_one_has_the_name() {
+    for place in places().await {
+        for round in 0..3 {
+            let claim = |place: &str| Claim {
+                collector: format!("oslo {round}"),
+                ..claim(place)
+            };
+            let one = taken_and_held(&place.store, claim("one"));
+            let copy = taken_and_held(&place.store, claim("copy"));
+            // The loser's claim, heard for a while, does not move the winner.
+            match tokio::join!(one, copy) {
+                (Ok(()), Err(error)) | (Err(error), Ok(())) => {
+                    assert!(matches!(error, StoreError::NameTaken { .. }), "{error}");
+                }
+                both => panic!("round {round}: {both:?}"),
+            }
+        }
     }
 }
