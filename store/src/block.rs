@@ -319,22 +319,38 @@ fn put_map<'b, T: 'b>(
 /// When the exporter began, as each of the two stamps has it: what it said is the difference to the flow's life.
 fn put_boots(block: &mut Block, part: &Part<'_>) {
     let columns = &part.batch.columns;
-    let stamps: [(_, _, fn((i64, i64)) -> i64); 2] = [
-        ("start_boot_ms", &columns.start_uptime_ms, |(first, _)| {
-            first
-        }),
-        ("end_boot_ms", &columns.end_uptime_ms, |(_, last)| last),
-    ];
-    for (name, stamp, side) in stamps {
-        if stamp.is_absent() {
-            continue;
-        }
-        let boots = part.rows().map(|row| {
-            let at = side(life(part.batch, row)) / NANOS_PER_MILLI;
-            stamp.get(row).map_or(0, |uptime| at - i64::from(uptime))
-        });
-        block.nullable(name, "Int64", boots, part.of(stamp.nulls(), 1));
+    let lives = || part.rows().map(|row| life(part.batch, row));
+    put_boot(
+        block,
+        part,
+        "start_boot_ms",
+        &columns.start_uptime_ms,
+        lives().map(|life| life.0),
+    );
+    put_boot(
+        block,
+        part,
+        "end_boot_ms",
+        &columns.end_uptime_ms,
+        lives().map(|life| life.1),
+    );
+}
+
+fn put_boot(
+    block: &mut Block,
+    part: &Part<'_>,
+    name: &'static str,
+    uptimes: &Column<u32>,
+    stamps: impl Iterator<Item = i64>,
+) {
+    if uptimes.is_absent() {
+        return;
     }
+    let uptime = part.of(uptimes.values(), 0).map(i64::from);
+    let boots = stamps
+        .zip(uptime)
+        .map(|(at, uptime)| at / NANOS_PER_MILLI - uptime);
+    block.nullable(name, "Int64", boots, part.of(uptimes.nulls(), 1));
 }
 
 fn put_column<T: crate::native::Fixed>(
