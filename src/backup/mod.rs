@@ -9,7 +9,8 @@
 //!
 //! The parts are taken one after the other, so each is of another moment. They are taken in the order in which a tear is
 //! late and never lost: first the checkpoint, then the store, which has at least what the checkpoint says, then the tape,
-//! which has at least what the store has, then the catalog, which knows every import that is on the tape. What the store
+//! which has at least what the store has, then the catalog, which knows every import that is on the tape. The tape is also
+//! copied before the store, as retention may take what lies behind the checkpoint while the store is written. What the store
 //! has beyond the checkpoint is found out by comparing it with the tape at the first start (`server::mending`).
 
 mod copying;

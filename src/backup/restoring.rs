@@ -72,7 +72,7 @@ fn doubt(config: &Config, is_embedded: bool) -> Result<()> {
     let mut checkpoint = found.checkpoint.context("the checkpoint is damaged")?;
     let mend = checkpoint.mend.get_or_insert_default();
     mend.until = None;
-    (mend.thorough, mend.whole) = (true, false);
+    (mend.thorough, mend.whole, mend.is_behind) = (true, false, false);
     if !is_embedded {
         mend.search.get_or_insert(Search::Behind);
     }

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use flow::clock;
+use flow::clock::{self, Stopwatch};
 use store::Store;
 use store::catalog::Catalog;
 use store::config::Engine;
@@ -17,6 +18,9 @@ use crate::server::embedded::Embedded;
 
 /// How often it is tried to take the checkpoint with the state that it names.
 const CHECKPOINT_TRIES: u32 = 100;
+/// How long the engine of a server that runs may be away, and how often it is looked for.
+const ENGINE_AWAY_MAX: Duration = Duration::from_secs(120);
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Takes a backup into a folder that is empty or not there, and says what is in it.
 ///
@@ -35,8 +39,12 @@ pub(crate) async fn back_up(config: &Config, target: &Path) -> Result<Manifest> 
     make_private_folder(target)?;
     let taken_at = clock::now();
     take_checkpoint(&config.path("checkpoint"), &target.join("checkpoint"))?;
+    // Twice: what the checkpoint stands before may be removed, as it is stored, while the engine takes its time; and what
+    // the engine has must be on the tape.
+    let (tape, tape_target) = (config.path("tape"), target.join("tape"));
+    copy_tape(&tape, &tape_target).context("tape")?;
     let schema = take_store(config, &target.join("store")).await?;
-    copy_tape(&config.path("tape"), &target.join("tape")).context("tape")?;
+    copy_tape(&tape, &tape_target).context("tape")?;
     let catalog = Catalog::open(&catalog_file).await?;
     let copied = catalog.copy_to(&target.join("catalog.db")).await;
     catalog.close().await;
@@ -86,16 +94,14 @@ async fn take_store(config: &Config, target: &Path) -> Result<Option<u32>> {
     Ok(Some(store::backup::SCHEMA_VERSION))
 }
 
-/// Talks to the engine of the server that runs there, or to one that is started for it.
+/// Talks to the engine of the server that runs there, or to one that is started for it. Two on one folder would destroy it,
+/// so the server's is waited for when it is away.
 pub(super) async fn with_engine(
     config: &Config,
     work: impl AsyncFnOnce(Store) -> Result<()>,
 ) -> Result<()> {
-    if let Some(socket) = socket_of_running(config) {
-        let store = Store::new(config.store.clone(), Some(&socket))?;
-        if store.ping().await.is_ok() {
-            return work(store).await;
-        }
+    if let Some(store) = store_of_running(config).await? {
+        return work(store).await;
     }
     let Some(mut engine) = Embedded::start(config)? else {
         return Ok(());
@@ -105,6 +111,26 @@ pub(super) async fn with_engine(
     let result = work(store).await;
     engine.stop().await;
     result
+}
+
+/// The store of the server that runs there, if one does: the tape's lock tells.
+async fn store_of_running(config: &Config) -> Result<Option<Store>> {
+    let watch = Stopwatch::start();
+    while replay::is_written(&config.path("tape"))? {
+        if let Some(socket) = socket_of_running(config) {
+            let store = Store::new(config.store.clone(), Some(&socket))?;
+            if store.ping().await.is_ok() {
+                return Ok(Some(store));
+            }
+        }
+        if watch.elapsed() > ENGINE_AWAY_MAX {
+            bail!(
+                "a server runs here, and its engine does not answer: try again when it does, or when the server is stopped"
+            );
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(None)
 }
 
 fn socket_of_running(config: &Config) -> Option<PathBuf> {

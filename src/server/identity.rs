@@ -6,6 +6,7 @@ use flow::{TapePosition, Timestamp};
 use store::catalog::Catalog;
 
 use super::checkpoint::Checkpoint;
+use super::noting::Note;
 use crate::config::Config;
 
 /// In the catalog: whether there was a tape, and the name that was in force last.
@@ -32,7 +33,7 @@ pub(super) async fn name(
     };
     let noted = catalog.setting::<String>(STORED_AS).await?;
     let before = checkpoint.collector.take().or(noted);
-    let reclassifies = config.path("checkpoint").join("reclassify.json").exists();
+    let reclassifies = Note::of(config).is_there();
     let open = checkpoint.intent.is_some() || checkpoint.mend.is_some() || reclassifies;
     let name = choose(before.filter(|_| !is_new), own, open, checkpoint);
     catalog.set_setting(STORED_AS, &name).await?;

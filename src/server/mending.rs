@@ -85,7 +85,9 @@ impl Mender {
         loop {
             match self.store.rebuild(hours, stretch).await {
                 Ok(()) => return self.shared.note_store(None),
-                Err(StoreError::Question(why)) => {
+                Err(error @ (StoreError::Question(_) | StoreError::NotAlone { .. })) => {
+                    self.shared.remade.hours_wrong.add(1);
+                    let why = error.to_string();
                     return tracing::error!(?hours, arrived = %stretch.received_from, why, "rollups cannot be made anew");
                 }
                 Err(error) => self.shared.note_store(Some(&error)),

@@ -51,6 +51,7 @@ impl Counters {
         reading.mirrors(shared, &self.mirrors);
         reading.plain("replay", shared.tape.counts().each());
         reading.tape_size(shared);
+        reading.remade(shared);
         reading.holdings(shared);
         reading.plain("store", self.store.stats().read());
         if let Some(engine) = &self.engine {
@@ -292,6 +293,34 @@ impl Reading {
         let (segments, octets) = shared.tape.size();
         self.gauge("replay_tape_segments", "Segments on tape", segments as u64);
         self.gauge("replay_tape_octets", "Octets of the tape on disk", octets);
+    }
+
+    /// What of the store's contents is in doubt.
+    fn remade(&mut self, shared: &Shared) {
+        let counts = &shared.remade;
+        let counters = [
+            (
+                "failures",
+                "Stretches that could not be decoded again: rows of them may be missing",
+                counts.failures.get(),
+            ),
+            (
+                "no_template_datagrams",
+                "Datagrams of such stretches whose template was not found: their rows are gone",
+                counts.without_template.get(),
+            ),
+            (
+                "doubtful_batches",
+                "Batches of which it is not known whether the store has each row once",
+                counts.doubtful_batches.get(),
+            ),
+            (
+                "wrong_rollups",
+                "Hours whose rollups could not be made anew",
+                counts.hours_wrong.get(),
+            ),
+        ];
+        self.plain("remade", counters);
     }
 
     fn exporters(&mut self, shared: &Shared) {

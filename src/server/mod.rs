@@ -8,14 +8,14 @@
 //! | `road` | the parts from the sockets to the store, joined by bounded queues |
 //! | `taping` | the thread between the sockets and the tape |
 //! | `decoding`, `pipeline` | the thread that follows the tape, and the state machine in it |
-//! | `preparing` | the store's schema, before anything is written |
+//! | `preparing`, `holding` | the store's schema, before anything is written; the collector's name, as long as it is |
 //! | `storing`, `checkpoint` | the task that writes batches, each exactly once |
 //! | `intake` | counters of what never reached the tape, noted by the clock |
 //! | `durable` | files that are replaced as a whole |
 //! | `searching`, `mending` | going on after the checkpoint was lost, or what the store had |
 //! | `embedded` | the embedded store's process |
 //! | `importing` | capture files onto the tape |
-//! | `reclassifying` | a stretch of the past decoded again |
+//! | `reclassifying`, `noting` | a stretch of the past decoded again, and the note of it |
 //! | `shared` | what these tell each other and the API |
 //! | `lives` | notices when one of them ends |
 //! | `priority` | which threads go first |
@@ -29,12 +29,14 @@ mod decoding;
 pub(crate) mod durable;
 pub(crate) mod embedded;
 mod gates;
+mod holding;
 mod identity;
 mod importing;
 mod intake;
 mod lives;
 mod mending;
 mod metrics;
+mod noting;
 mod opening;
 mod pipeline;
 mod plant;

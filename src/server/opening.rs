@@ -70,8 +70,13 @@ impl Opened {
         if is_new && config.store.collector.is_some() {
             tape.begin_after(identity::first_place(now), 0, now)?;
         }
-        if is_doubtful || checkpoint.search().is_some() {
+        if is_doubtful || checkpoint.is_found_lost() {
             tape.begin_after(far_behind(tape.end()), 0, now)?;
+            if let Some(mend) = &mut checkpoint.mend {
+                // Once: whoever starts again and again would run out of numbers.
+                mend.is_behind = true;
+                folder.write(checkpoint.clone(), None)?;
+            }
         }
         say_what_is_lost(&recovery, lost, &config.tape);
         let rules = rules(catalog.rules().await?);
@@ -310,5 +315,20 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(opened(&config, end).await.segment > first.segment);
+    }
+
+    #[tokio::test]
+    async fn a_lost_checkpoint_takes_a_million_numbers_once_not_at_every_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), None);
+        opened(&config, append).await;
+        std::fs::remove_dir_all(config.path("checkpoint")).unwrap();
+        let end = |opened: &mut Opened| opened.tape.end().segment;
+        let first = opened(&config, end).await;
+        assert!(first > 1_000_000);
+        // Where to begin is not found out yet.
+        for _ in 0..3 {
+            assert!(opened(&config, end).await < first + 10);
+        }
     }
 }

@@ -376,8 +376,12 @@ impl Plant for RunningPlant {
             done.await.map_err(stopped)?.map_err(|error| match error {
                 refused @ (ReclassifyError::NotOnTape { .. }
                 | ReclassifyError::OtherName
+                | ReclassifyError::Unfinished
                 | ReclassifyError::Stopped) => PlantError::Refused(refused.to_string()),
                 ReclassifyError::Store(StoreError::Question(why)) => PlantError::Refused(why),
+                ReclassifyError::Store(error @ StoreError::NotAlone { .. }) => {
+                    PlantError::Refused(error.to_string())
+                }
                 other => failed("the stretch could not be decoded again")(other),
             })
         })

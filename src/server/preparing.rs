@@ -13,6 +13,7 @@ use store::{Store, StoreError};
 use tokio::sync::watch;
 
 use super::checkpoint::{Checkpoint, Search};
+use super::holding::Held;
 use super::lives::Life;
 use super::searching::Answer;
 use super::storing::Storing;
@@ -50,15 +51,16 @@ impl Preparing {
             // An error means that the product is being torn down.
             _ = abandon.wait_for(|flag| *flag) => return life.end_well(),
         };
-        let tenure = match prepared {
-            Ok(tenure) => tenure,
+        let held = match prepared {
+            Ok(tenure) => tenure.map(|tenure| Arc::new(Held::new(self.store, tenure))),
             Err(error) => return life.fail(crate::output::chain(&error)),
         };
+        self.storing.held.clone_from(&held);
         self.ready.send_replace(true);
         // Whoever loses the name may not finish the insert either: it counts as not acknowledged.
         tokio::select! {
             () = self.storing.run() => life.end_well(),
-            error = hold(&self.store, tenure) => life.fail(crate::output::chain(&error)),
+            error = hold(held) => life.fail(crate::output::chain(&error)),
         }
     }
 
@@ -136,20 +138,11 @@ impl Preparing {
     }
 }
 
-/// Says again and again that the name is held; returns when it is not any more.
-async fn hold(store: &Store, tenure: Option<Tenure>) -> StoreError {
-    let Some(tenure) = tenure else {
-        return std::future::pending().await;
-    };
-    loop {
-        tokio::time::sleep(tenure.beat()).await;
-        match store.keep_name(&tenure).await {
-            Err(error @ StoreError::NameTaken { .. }) => return error,
-            Err(error) => {
-                tracing::debug!(%error, "the store was not told that this collector is there")
-            }
-            Ok(()) => {}
-        }
+/// Returns when the name is not held any more; never where nobody else can have it.
+async fn hold(held: Option<Arc<Held>>) -> StoreError {
+    match held {
+        Some(held) => held.hold().await,
+        None => std::future::pending().await,
     }
 }
 

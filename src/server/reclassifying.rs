@@ -4,6 +4,8 @@
 //! noted on disk first: if the process dies in the middle, the next one does it again from the beginning, which changes
 //! nothing that was done already.
 
+mod again;
+
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
@@ -12,24 +14,20 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
 use api::plant::Reclassified;
-use collector::decode::Decoder;
-use collector::normalise::Normaliser;
 use flow::site::Rules;
-use flow::{FlowBatch, TapePosition, Timestamp, clock};
+use flow::{FlowBatch, TapePosition, Timestamp};
 use replay::{TapeReader, stretches_between};
-use serde::{Deserialize, Serialize};
 use store::rebuild::Stretch;
 use store::{Store, StoreError, Writer};
 use tokio::sync::oneshot;
 
-use super::checkpoint::{CheckpointError, PipelineState};
+use super::checkpoint::{CheckpointError, PipelineState, Refused};
+use super::durable::FileError;
+use super::noting::{Note, Noted};
 use super::shared::Shared;
 use super::taping::Request;
 use crate::config::Config;
 
-/// How long before the stretch decoding starts, to see the templates that were in force; exporters repeat them at
-/// least this often.
-const PRE_ROLL: Duration = Duration::from_secs(30 * 60);
 /// Datagrams and octets that are read from tape at a time, and become one insert: a record may be of an octet.
 const READ_DATAGRAMS_MAX: usize = 4096;
 const READ_OCTETS_MAX: usize = 1 << 20;
@@ -51,11 +49,14 @@ pub(crate) enum ReclassifyError {
     Tape(#[from] replay::TapeError),
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    #[error("{path}: cannot be read or written")]
-    Note {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    #[error("what is being decoded again")]
+    Note(#[from] FileError),
+    #[error(
+        "another stretch, which was being decoded again, could not be finished yet; the log says why"
+    )]
+    Unfinished,
+    #[error("the store still has not each row of the batch once")]
+    NotOnce,
     #[error("the elements' table cannot be read: {0}")]
     Fields(String),
     #[error("the server is being stopped; it goes on at the next start")]
@@ -69,21 +70,18 @@ pub(crate) struct Job {
     pub(crate) answer: oneshot::Sender<Result<Reclassified, ReclassifyError>>,
 }
 
-/// What is being done, as it is noted on disk.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Noted {
-    from: Timestamp,
-    to: Timestamp,
-    begin: TapePosition,
-    end: TapePosition,
-    /// Hours of event time that the old rows touched.
-    hours: BTreeSet<i64>,
-    rows_before: u64,
+/// What came of a stretch.
+#[derive(Debug)]
+pub(crate) struct Remade {
+    pub(crate) reclassified: Reclassified,
+    /// Rows of it that the store had before and refuses now.
+    pub(crate) refused: Refused,
 }
 
 /// All that it takes.
 pub(crate) struct Reclassifier {
     pub(crate) config: Config,
+    pub(crate) note: Note,
     pub(crate) store: Arc<Store>,
     pub(crate) writer: Writer,
     pub(crate) collector: String,
@@ -102,7 +100,8 @@ impl Reclassifier {
         to: Timestamp,
         stored: TapePosition,
         known: Option<PipelineState>,
-    ) -> Result<Reclassified, ReclassifyError> {
+    ) -> Result<Remade, ReclassifyError> {
+        self.must_be_finished()?;
         let stretches = stretches_between(&self.tape_folder(), from, to)?;
         let begin = stretches.iter().map(|stretch| stretch.begin).min();
         let end = stretches
@@ -116,7 +115,6 @@ impl Reclassifier {
         if begin < self.named_from {
             return Err(ReclassifyError::OtherName);
         }
-        let _pinned = self.pin(begin.segment..=end.segment)?;
         let mut noted = Noted {
             from,
             to,
@@ -125,14 +123,15 @@ impl Reclassifier {
             hours: BTreeSet::new(),
             rows_before: 0,
         };
+        let _pinned = self.pin(&noted)?;
         self.must_be_on_tape(&noted)?;
         let stretch = self.stretch(&noted);
         noted.hours = self.store.hours_of(&stretch).await?;
         noted.rows_before = self.store.rows_of(&stretch).await?;
-        self.store.check_alone(&self.collector).await?;
         self.store.check_rebuild(&stretch, &noted.hours).await?;
-        self.note(&noted)?;
-        self.replace(noted, known).await
+        self.note.write(&noted)?;
+        let remade = self.replace(noted, known).await;
+        remade.inspect_err(|error| self.note_failure(error))
     }
 
     /// Looks whether the store has a batch, which ends at `end` and of which it refused `refused` rows, exactly once. If
@@ -146,6 +145,7 @@ impl Reclassifier {
         refused: u64,
         known: Option<PipelineState>,
     ) -> Result<(), ReclassifyError> {
+        self.must_be_finished()?;
         let embedded = self.config.store.engine == store::config::Engine::Embedded;
         let agrees = async || match embedded {
             true => self.store.agrees(&self.collector, batch, refused).await,
@@ -164,10 +164,6 @@ impl Reclassifier {
             tape.from = %stretch.from, tape.to = %end, rows = batch.rows(),
             "the store has not each row of a batch once after what happened to it: they are made anew"
         );
-        if !embedded {
-            self.store.check_alone(&self.collector).await?;
-        }
-        let _pinned = self.pin(stretch.from.segment..=end.segment)?;
         let noted = Noted {
             from: stretch.received_from,
             to: stretch.received_to,
@@ -176,33 +172,83 @@ impl Reclassifier {
             hours: store::stored::hours_of(batch),
             rows_before: 0,
         };
+        let _pinned = self.pin(&noted)?;
         self.must_be_on_tape(&noted)?;
         self.store.check_rebuild(&stretch, &noted.hours).await?;
-        self.note(&noted)?;
-        self.replace(noted, known).await?;
-        if !patiently(&self.shared, agrees).await? {
-            tracing::error!("the store still has not each row of the batch once");
+        self.note.write(&noted)?;
+        let remade = self.replace(noted, known).await;
+        remade.inspect_err(|error| self.note_failure(error))?;
+        match patiently(&self.shared, agrees).await? {
+            true => Ok(()),
+            false => Err(ReclassifyError::NotOnce),
         }
-        Ok(())
     }
 
-    /// Goes on with what an earlier process had begun, if there is such a thing.
-    pub(crate) async fn resume(&self, known: Option<PipelineState>) -> Result<(), ReclassifyError> {
-        let path = self.note_path();
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(source) => return Err(ReclassifyError::Note { path, source }),
+    /// Whether something that was begun is not done, be it by this process or an earlier one.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.note.is_there()
+    }
+
+    /// Goes on with what had been begun, if there is such a thing; says what the store refused of it. What can never be done
+    /// is set aside.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be done, which is logged and counted; if it is [unfinished](Self::is_unfinished) still, try again.
+    pub(crate) async fn resume(
+        &self,
+        known: Option<PipelineState>,
+    ) -> Result<Refused, ReclassifyError> {
+        let resumed = match self.note.read() {
+            Ok(None) => return Ok(Refused::default()),
+            Ok(Some(noted)) => self.go_on(noted, known).await,
+            Err(error) => Err(error.into()),
         };
-        let noted: Noted =
-            serde_json::from_slice(&text).map_err(|error| ReclassifyError::Note {
-                path,
-                source: error.into(),
-            })?;
+        resumed.inspect_err(|error| self.note_failure(error))
+    }
+
+    async fn go_on(
+        &self,
+        noted: Noted,
+        known: Option<PipelineState>,
+    ) -> Result<Refused, ReclassifyError> {
         tracing::info!(from = %noted.from, to = %noted.to, "an interrupted reclassification goes on");
-        let _pinned = self.pin(noted.begin.segment..=noted.end.segment)?;
+        let _pinned = self.pin(&noted)?;
+        let stretch = self.stretch(&noted);
+        let check = || self.store.check_rebuild(&stretch, &noted.hours);
+        patiently(&self.shared, check).await?;
         self.must_be_on_tape(&noted)?;
-        self.replace(noted, known).await.map(drop)
+        Ok(self.replace(noted, known).await?.refused)
+    }
+
+    /// Tells what could not be done after it was noted: the store may lack rows of it until it is.
+    fn note_failure(&self, error: &ReclassifyError) {
+        self.shared.remade.failures.add(1);
+        let said = crate::output::chain(error);
+        if !error.is_final() {
+            tracing::error!(
+                error = said,
+                "a stretch is not decoded again yet; it stays on tape, and is tried again"
+            );
+            return;
+        }
+        match self.note.set_aside() {
+            Ok(aside) => tracing::error!(
+                error = said, note = %aside.display(),
+                "a stretch cannot be decoded again: the store may lack rows of it"
+            ),
+            Err(aside) => {
+                tracing::error!(error = said, %aside, "a stretch cannot be decoded again")
+            }
+        }
+    }
+
+    /// What was begun first is to be done first: its rows may be gone from the store, and only its note tells which.
+    fn must_be_finished(&self) -> Result<(), ReclassifyError> {
+        match self.is_unfinished() {
+            true => Err(ReclassifyError::Unfinished),
+            false => Ok(()),
+        }
     }
 
     /// Reads the stretch once: what is erased from the store must be there to come again.
@@ -234,87 +280,29 @@ impl Reclassifier {
         &self,
         noted: Noted,
         known: Option<PipelineState>,
-    ) -> Result<Reclassified, ReclassifyError> {
+    ) -> Result<Remade, ReclassifyError> {
         let stretch = self.stretch(&noted);
         patiently(&self.shared, || self.store.erase(&stretch)).await?;
-        let datagrams = self.decode_again(&noted, known).await?;
+        let decoded = self.decode_again(&noted, known).await?;
         let mut hours = patiently(&self.shared, || self.store.hours_of(&stretch)).await?;
         hours.extend(&noted.hours);
         patiently(&self.shared, || self.store.rebuild(&hours, &stretch)).await?;
         let rows_after = patiently(&self.shared, || self.store.rows_of(&stretch)).await?;
-        let path = self.note_path();
-        std::fs::remove_file(&path).map_err(|source| ReclassifyError::Note { path, source })?;
-        Ok(Reclassified {
-            datagrams,
-            rows_before: noted.rows_before,
-            rows_after,
-        })
-    }
-
-    /// Decodes the stretch and inserts what it means; returns how many datagrams it held.
-    async fn decode_again(
-        &self,
-        noted: &Noted,
-        known: Option<PipelineState>,
-    ) -> Result<u64, ReclassifyError> {
-        let (mut decoder, mut normaliser) = self.decoder(known)?;
-        let earlier = stretches_between(&self.tape_folder(), noted.from - PRE_ROLL, noted.from)?;
-        let first = earlier
-            .iter()
-            .map(|stretch| stretch.begin)
-            .min()
-            .unwrap_or(noted.begin)
-            .min(noted.begin);
-        let mut reader = TapeReader::open(&self.tape_folder(), first, None);
-        let (mut batch, mut datagrams, mut number) = (FlowBatch::default(), 0, 0);
-        let run = clock::now().nanos();
-        while reader.position() < noted.end {
-            let read =
-                tokio::task::block_in_place(|| reader.read(READ_DATAGRAMS_MAX, READ_OCTETS_MAX))?;
-            if read.is_empty() {
-                break;
-            }
-            for (position, datagram) in read.iter().filter(|(position, _)| *position < noted.end) {
-                if datagram.is_end_of_feed() {
-                    decoder.end_feed(datagram.feed);
-                    continue;
-                }
-                datagrams += u64::from(noted.holds(*position, datagram.received_at));
-                decoder.decode(datagram, *position, &mut batch);
-            }
-            normaliser.normalise(&mut batch, 0);
-            let rows = noted.rows_within(&mut batch);
-            number += 1;
-            let token = format!("{}:again:{run}:{number}", self.collector);
-            let refused = patiently(&self.shared, || {
-                self.writer.insert(&rows, &token, clock::now())
-            })
-            .await?;
-            if let Some(error) = &refused.first_error {
-                tracing::error!(rows = refused.rows, error, "the store refuses rows");
-            }
+        if rows_after < noted.rows_before {
+            tracing::warn!(
+                from = %noted.from, to = %noted.to, rows_before = noted.rows_before, rows_after,
+                "the stretch has fewer rows than before it was decoded again"
+            );
         }
-        Ok(datagrams)
-    }
-
-    /// With what is known today of templates and names, but of no one's sequence: that belongs to the present.
-    fn decoder(
-        &self,
-        known: Option<PipelineState>,
-    ) -> Result<(Decoder, Normaliser), ReclassifyError> {
-        let fields = crate::config::field_table(self.config.fields.as_deref());
-        let fields =
-            fields.map_err(|error| ReclassifyError::Fields(crate::output::error_text(&error)))?;
-        let mut normaliser = Normaliser::new(self.config.normalise.clone(), &(self.rules)());
-        let decoder = match known {
-            Some(state) => {
-                normaliser.restore(&state.normaliser);
-                let known = state.decoder.elsewhere().doubted().with_nothing_waiting();
-                Decoder::restore(self.config.decode.clone(), fields, known, [])
-            }
-            None => Decoder::new(self.config.decode.clone(), fields),
-        };
-        Ok((decoder, normaliser))
+        self.note.remove()?;
+        Ok(Remade {
+            refused: decoded.refused_now(noted.rows_before),
+            reclassified: Reclassified {
+                datagrams: decoded.datagrams,
+                rows_before: noted.rows_before,
+                rows_after,
+            },
+        })
     }
 
     fn stretch(&self, noted: &Noted) -> Stretch {
@@ -327,26 +315,17 @@ impl Reclassifier {
         }
     }
 
-    /// Waits until the tape keeps these segments; they are given free when the answer is dropped.
-    fn pin(&self, segments: std::ops::RangeInclusive<u32>) -> Result<Pinned, ReclassifyError> {
+    /// Waits until the tape keeps its segments. They are given free when the answer is dropped and nothing is noted.
+    fn pin(&self, noted: &Noted) -> Result<Pinned<'_>, ReclassifyError> {
         let (answer, done) = sync_channel(1);
+        let segments = noted.segments();
         tokio::task::block_in_place(|| {
             self.tape
                 .send(Request::Pin { segments, answer })
                 .map_err(|_| ReclassifyError::Stopped)?;
             done.recv().map_err(|_| ReclassifyError::Stopped)
         })?;
-        Ok(Pinned(self.tape.clone()))
-    }
-
-    fn note(&self, noted: &Noted) -> Result<(), ReclassifyError> {
-        let path = self.note_path();
-        let noted = super::durable::replace_sealed(&path, noted);
-        noted.map_err(|error| ReclassifyError::Checkpoint(error.into()))
-    }
-
-    fn note_path(&self) -> PathBuf {
-        self.config.path("checkpoint").join("reclassify.json")
+        Ok(Pinned(self))
     }
 
     fn tape_folder(&self) -> PathBuf {
@@ -354,34 +333,44 @@ impl Reclassifier {
     }
 }
 
-/// Segments that the tape keeps as long as this lives.
-struct Pinned(SyncSender<Request>);
+/// Segments that the tape keeps as long as this lives, or the note.
+struct Pinned<'a>(&'a Reclassifier);
 
-impl Drop for Pinned {
+impl Drop for Pinned<'_> {
     fn drop(&mut self) {
+        if self.0.is_unfinished() {
+            return;
+        }
         // If the tape thread is gone, so are its pins; if its queue is full, it ends soon or serves the next of them.
         tokio::task::block_in_place(|| {
-            let _ = self.0.send(Request::Unpin);
+            let _ = self.0.tape.send(Request::Unpin);
         });
     }
 }
 
-impl Noted {
-    fn holds(&self, position: TapePosition, received_at: Timestamp) -> bool {
-        (self.begin..self.end).contains(&position) && (self.from..self.to).contains(&received_at)
+impl ReclassifyError {
+    /// Whether it will never be otherwise.
+    fn is_final(&self) -> bool {
+        match self {
+            Self::NotOnTape { .. } | Self::OtherName | Self::NotOnce => true,
+            Self::Note(error) => matches!(error, FileError::Damaged { .. }),
+            Self::Store(error) => matches!(
+                error,
+                StoreError::Question(_)
+                    | StoreError::Refused { .. }
+                    | StoreError::SchemaTooNew { .. }
+            ),
+            _ => false,
+        }
     }
 
-    /// Takes a batch and leaves it empty; what does not belong to the stretch is dropped.
-    fn rows_within(&self, batch: &mut FlowBatch) -> FlowBatch {
-        let mut batch = std::mem::take(batch);
-        let received_at =
-            |batch: &FlowBatch, row: usize| Timestamp::from_nanos(batch.origin.received_at[row]);
-        let keep: Vec<bool> = (0..batch.rows())
-            .map(|row| self.holds(batch.position(row), received_at(&batch, row)))
-            .collect();
-        batch.retain(&keep);
-        batch.pad();
-        batch
+    /// Whether it is this machine's disk, which may work again at any time.
+    pub(crate) fn is_of_the_disk(&self) -> bool {
+        match self {
+            Self::Tape(_) | Self::Checkpoint(_) => true,
+            Self::Note(error) => matches!(error, FileError::Io { .. }),
+            _ => false,
+        }
     }
 }
 
@@ -401,5 +390,22 @@ async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
                 return result.map_err(ReclassifyError::Store);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_done_later_is_not_set_aside() {
+        let from = Timestamp::EPOCH;
+        assert!(ReclassifyError::NotOnTape { from, to: from }.is_final());
+        let alone = StoreError::NotAlone {
+            other: "paris".to_owned(),
+        };
+        assert!(!ReclassifyError::Store(alone).is_final());
+        assert!(!ReclassifyError::Store(StoreError::TimedOut).is_final());
+        assert!(!ReclassifyError::Stopped.is_final());
     }
 }

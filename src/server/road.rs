@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use collector::capture::{Mirror, MirrorThread};
 use collector::listen::{ListenThreads, Listener, QueueSender, queue};
 use flow::TapePosition;
-use replay::{Pins, Upkeep};
+use replay::Upkeep;
 use store::presence::Claim;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle as Task, spawn_blocking};
@@ -19,6 +19,7 @@ use super::decoding::Decoding;
 use super::gates::Gates;
 use super::lives::Lives;
 use super::mending::Mender;
+use super::noting::Note;
 use super::opening::Opened;
 use super::plant::Naming;
 use super::preparing::Preparing;
@@ -87,7 +88,7 @@ impl Road {
             writer: opened.tape,
             wire: from_wire,
             requests: from_requests,
-            pins: Pins::default(),
+            pins: Note::of(config).pins(),
             shared: shared.clone(),
         };
         let (answers, answer) = sync_channel(1);
@@ -122,6 +123,8 @@ impl Road {
                 shared: shared.clone(),
             },
             collector,
+            held: None,
+            unfinished: None,
             staged: to_store,
             emptied,
             folder: opened.folder,
@@ -245,6 +248,7 @@ fn reclassifier(
     let in_force = naming.clone();
     Reclassifier {
         config: config.clone(),
+        note: Note::of(config),
         store: gates.store.clone(),
         writer: gates.store.writer(collector),
         collector: collector.to_owned(),

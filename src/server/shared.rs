@@ -15,7 +15,7 @@ use flow::{Accounting, DropKind, Feed, TapePosition};
 use replay::{Appended, Tail, TapeError};
 use store::StoreError;
 
-use super::checkpoint::{Checkpoint, Intake};
+use super::checkpoint::{Checkpoint, Intake, Refused};
 use super::pipeline::FeedProgress;
 
 /// Shared by all threads. Every lock is held for a copy only.
@@ -26,12 +26,40 @@ pub(crate) struct Shared {
     pub(crate) mirrors: Vec<Arc<Mutex<MirrorStats>>>,
     pub(crate) tape: Tail,
     tape_failed: AtomicU64,
+    pub(crate) remade: RemadeCounts,
     acknowledged: Mutex<Checkpoint>,
     feeds: Mutex<BTreeMap<Feed, FeedProgress>>,
     published: Mutex<Published>,
     new_rules: Mutex<Option<Rules>>,
     store_error: Mutex<Option<String>>,
     tape_error: Mutex<Option<String>>,
+}
+
+/// What could not be put in order in the store, since the start.
+#[derive(Debug, Default)]
+pub(crate) struct RemadeCounts {
+    /// Attempts to decode a stretch again that failed after its rows may have been erased.
+    pub(crate) failures: Count,
+    /// Datagrams of such a stretch whose template was not found.
+    pub(crate) without_template: Count,
+    /// Batches of which it is not known whether the store has each row once.
+    pub(crate) doubtful_batches: Count,
+    /// Stretches, each of an hour or of hours of arrival, whose rollups could not be made anew.
+    pub(crate) hours_wrong: Count,
+}
+
+/// A counter.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// What the decoding thread shows.
@@ -58,6 +86,7 @@ impl Shared {
             mirrors,
             tape,
             tape_failed: AtomicU64::new(0),
+            remade: RemadeCounts::default(),
             acknowledged: Mutex::new(checkpoint),
             feeds: Mutex::default(),
             published: Mutex::default(),
@@ -148,6 +177,11 @@ impl Shared {
     /// The checkpoint changed, and what it says of the tape did not.
     pub(crate) fn note_mended(&self) {
         lock(&self.acknowledged).mend = None;
+    }
+
+    /// The store refuses what it had, after a stretch was decoded again.
+    pub(crate) fn note_refused(&self, refused: Refused) {
+        lock(&self.acknowledged).refused = refused;
     }
 
     /// What each import of this process has brought into the store.

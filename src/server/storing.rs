@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use flow::clock::Stopwatch;
 use flow::{FlowBatch, clock};
 use store::{Refused, Writer};
 use tokio::sync::{mpsc, watch};
 
-use super::checkpoint::{Checkpoint, CheckpointFolder, PipelineState};
+use super::checkpoint::{self, Checkpoint, CheckpointFolder, PipelineState};
+use super::holding::Held;
 use super::mending::Mender;
 use super::pipeline::Staged;
 use super::reclassifying::{Job, Reclassifier, ReclassifyError};
@@ -22,6 +24,8 @@ use super::shared::Shared;
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
+/// How often a stretch that could not be decoded again is tried again, beside each start.
+const RESUME_EVERY: Duration = Duration::from_secs(60);
 /// A batch that held more is not filled again: its memory goes back.
 const REFILLED_OCTETS_MAX: usize = 32 << 20;
 
@@ -30,6 +34,10 @@ pub(crate) struct Storing {
     /// `None` where nothing is kept: then batches are counted as `not_kept`.
     pub(crate) writer: Option<Writer>,
     pub(crate) collector: String,
+    /// The name, where others could write under it.
+    pub(crate) held: Option<Arc<Held>>,
+    /// Since when a stretch that was being decoded again is left as it is.
+    pub(crate) unfinished: Option<Stopwatch>,
     pub(crate) staged: mpsc::Receiver<Staged>,
     /// Back to the decoding thread; what it has no use for is dropped.
     pub(crate) emptied: SyncSender<FlowBatch>,
@@ -57,6 +65,12 @@ impl Storing {
         self.resume().await;
         self.say_what_was_open();
         loop {
+            if self.is_resume_due() {
+                if !self.save_until_done(&mut state).await {
+                    return;
+                }
+                self.resume().await;
+            }
             if self.checkpoint.is_mended() && !self.finish_mending(&mut state).await {
                 return;
             }
@@ -67,6 +81,7 @@ impl Storing {
                         return;
                     }
                     self.reclassify(job).await;
+                    self.save(&mut state).await;
                     continue;
                 }
             };
@@ -129,12 +144,29 @@ impl Storing {
             resumed = self.reclassifier.resume(known) => resumed,
             () = abandoned(&mut self.abandon) => return,
         };
-        if let Err(error) = resumed {
-            tracing::error!(error = %crate::output::chain(&error), "a reclassification cannot go on");
+        // If not it is counted, and is tried again, or was set aside.
+        if let Ok(refused) = resumed {
+            self.book_refused(refused);
         }
+        let unfinished = self.reclassifier.is_unfinished();
+        self.unfinished = unfinished.then(Stopwatch::start);
+    }
+
+    fn is_resume_due(&self) -> bool {
+        self.unfinished
+            .is_some_and(|since| since.elapsed() >= RESUME_EVERY)
+    }
+
+    fn book_refused(&mut self, refused: checkpoint::Refused) {
+        self.checkpoint.refused.records += refused.records;
+        self.checkpoint.refused.datagrams += refused.datagrams;
+        self.shared.note_refused(self.checkpoint.refused);
     }
 
     async fn reclassify(&mut self, job: Job) {
+        if self.reclassifier.is_unfinished() {
+            self.resume().await;
+        }
         let result = match self.folder.state() {
             Ok(known) => tokio::select! {
                 result = self.reclassifier.run(job.from, job.to, self.checkpoint.position, known) => result,
@@ -142,8 +174,13 @@ impl Storing {
             },
             Err(error) => Err(error.into()),
         };
+        if let Ok(remade) = &result {
+            self.book_refused(remade.refused);
+        } else if self.reclassifier.is_unfinished() {
+            self.unfinished = Some(Stopwatch::start());
+        }
         // Whoever asked may have gone; it is done all the same.
-        let _ = job.answer.send(result);
+        let _ = job.answer.send(result.map(|remade| remade.reclassified));
     }
 
     /// Inserts until the store has it. Returns false if the work is abandoned.
@@ -153,13 +190,13 @@ impl Storing {
         loop {
             let again = self.doubted;
             let attempt = async {
+                if let Some(held) = &self.held {
+                    held.make_sure().await?;
+                }
+                let (batch, now) = (&staged.batch, clock::now());
                 match again {
-                    false => writer.insert(&staged.batch, &token, clock::now()).await,
-                    true => {
-                        writer
-                            .insert_again(&staged.batch, &token, clock::now())
-                            .await
-                    }
+                    true => writer.insert_again(batch, &token, now).await,
+                    false => writer.insert(batch, &token, now).await,
                 }
             };
             let result = tokio::select! {
@@ -224,17 +261,30 @@ impl Storing {
         if !self.doubted {
             return true;
         }
-        let known = self.folder.state().unwrap_or_default();
         let refused = self.refused_of_last;
-        let sure = tokio::select! {
-            sure = self.reclassifier.make_sure(&staged.batch, staged.to, refused, known) => sure,
-            () = abandoned(&mut self.abandon) => return false,
-        };
-        if let Err(error) = sure {
+        loop {
+            let known = self.folder.state().unwrap_or_default();
+            let sure = tokio::select! {
+                sure = self.reclassifier.make_sure(&staged.batch, staged.to, refused, known) => sure,
+                () = abandoned(&mut self.abandon) => return false,
+            };
+            let Err(error) = sure else { break };
             tracing::error!(
                 tape.from = %staged.from, tape.to = %staged.to, error = %crate::output::chain(&error),
                 "whether a batch is stored once is not known"
             );
+            if !error.is_of_the_disk() {
+                self.shared.remade.doubtful_batches.add(1);
+                break;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE_MAX) => {}
+                () = abandoned(&mut self.abandon) => return false,
+            }
+            self.resume().await;
+        }
+        if self.reclassifier.is_unfinished() {
+            self.unfinished.get_or_insert_with(Stopwatch::start);
         }
         self.doubted = false;
         true

@@ -39,7 +39,7 @@ pub(crate) enum Request {
 }
 
 /// The one who pins: at most one stretch is decoded again at a time.
-const PIN: &str = "reclassify";
+pub(crate) const PIN: &str = "reclassify";
 
 /// What became of an import's batch.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +64,8 @@ pub(crate) struct Taping {
 impl Taping {
     /// Runs until every listener is gone. Dropping the writer then closes the tape.
     pub(crate) fn run(mut self) {
+        // The tape learns what is pinned before it makes room for the first time.
+        self.retain();
         let mut retained = Stopwatch::start();
         let mut import_ready = false;
         loop {

@@ -166,7 +166,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::NotAlone`] with the name of one that does: tell the asker. Else the store's trouble.
-    pub async fn check_alone(&self, collector: &str) -> Result<(), StoreError> {
+    pub(crate) async fn check_alone(&self, collector: &str) -> Result<(), StoreError> {
         let asked = Sql::text(format!(
             "SELECT collector FROM {}.collectors\n\
              WHERE collector != ? AND seen_at > now64(9) - toIntervalSecond(?)\nORDER BY collector\nLIMIT 1",

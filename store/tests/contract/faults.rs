@@ -4,7 +4,7 @@ use flow::batch::CounterKind;
 use store::Store;
 use store::question::Dimension;
 
-use crate::places::places;
+use crate::places::servers;
 use crate::rows::{Row, batch, group, insert, subject, top};
 
 /// Conditions that no rollup can answer, so that the records are asked.
@@ -16,7 +16,7 @@ async fn applications(store: &Store, filter: &str) -> Vec<(String, u64, u64, u64
 
 #[tokio::test]
 async fn case_32_a_record_from_2038_is_kept_where_it_arrived() {
-    for place in places().await {
+    for place in servers().await {
         let store = &place.store;
         // 2^31 seconds after 1970, by the exporter's clock.
         let year_2038 = Row {
@@ -54,7 +54,7 @@ async fn case_36_a_rate_is_that_of_its_row() {
         row(Some(50), 3, "late"),
         row(Some(1), 4, "plain"),
     ];
-    for place in places().await {
+    for place in servers().await {
         insert(&place.store, "a", &rows).await;
         for filter in ASKED {
             let expected = [
@@ -82,7 +82,7 @@ async fn case_37_of_three_hops_one_is_counted() {
         hop("192.0.2.1", true),
         hop("192.0.2.3", false),
     ];
-    for place in places().await {
+    for place in servers().await {
         insert(&place.store, "a", &rows).await;
         for filter in ASKED {
             assert_eq!(
@@ -117,7 +117,7 @@ async fn case_40_what_cannot_be_true_is_in_no_sum() {
     ] {
         rows.columns.counter_kind.set(number, kind as u8);
     }
-    for place in places().await {
+    for place in servers().await {
         let now = flow::clock::now();
         let stored = place.store.writer("here").insert(&rows, "a", now).await;
         assert_eq!(stored.unwrap().rows, 0);

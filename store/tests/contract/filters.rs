@@ -3,7 +3,7 @@
 use flow::{Filter, FlowBatch};
 use store::question::Flows;
 
-use crate::places::places;
+use crate::places::servers;
 use crate::rows::{Row, batch, subject};
 
 const FILTERS: &[&str] = &[
@@ -154,7 +154,7 @@ fn various() -> FlowBatch {
 #[tokio::test]
 async fn the_store_finds_what_the_vocabulary_finds() {
     let rows = various();
-    for place in places().await {
+    for place in servers().await {
         let stored_at = flow::clock::now();
         let refused = place
             .store

@@ -4,7 +4,7 @@ use flow::Filter;
 use flow::filter::{Condition, Expr};
 use store::question::{Dimension, Quantity, Series, Top};
 
-use crate::places::places;
+use crate::places::servers;
 use crate::rows::{Row, batch, subject};
 
 const TEXTS: &[&str] = &[
@@ -34,7 +34,7 @@ async fn any_text_is_a_name_and_a_filter() {
     for (row, text) in TEXTS.iter().enumerate() {
         rows.enrichment.application.set_text(row, text);
     }
-    for place in places().await {
+    for place in servers().await {
         let store = &place.store;
         let stored_at = flow::clock::now();
         let token = "to'ken\\; 'x";

@@ -6,7 +6,7 @@ use flow::{FlowBatch, TapePosition};
 use store::question::Dimension;
 use store::{Config, Refused, Stretch, Writer};
 
-use crate::places::{Place, Running, places};
+use crate::places::{Place, Running, servers};
 use crate::rows::{at, subject, top};
 
 /// Flows of some seconds each: 600 octets and 10 packets, all of other clients, over many interfaces.
@@ -57,7 +57,7 @@ async fn rows(place: &Place) -> u64 {
 #[tokio::test]
 async fn a_batch_of_long_lives_does_not_take_all_memory() {
     let batch = crowd(20_000, 600.0);
-    for place in places().await {
+    for place in servers().await {
         let writer = place.store.writer("here");
         put(&writer, &batch).await;
         assert_eq!(rows(&place).await, 20_000);

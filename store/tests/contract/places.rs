@@ -134,8 +134,27 @@ pub(crate) struct Place {
     _one_shard: Option<OneShard>,
 }
 
-/// Every store that this run tests, each with an empty database.
+/// Every store that this run tests, each with an empty database, and a cluster of one shard: for what is asked or written
+/// in another way on a cluster.
 pub(crate) async fn places() -> Vec<Place> {
+    let mut found = servers().await;
+    if let Some(cluster) = OneShard::start().await {
+        let config = cluster.config(database());
+        let database = config.database.clone();
+        let store = Store::new(config, None).unwrap();
+        store.prepare().await.unwrap();
+        found.push(Place {
+            store,
+            database,
+            engine: None,
+            _one_shard: Some(cluster),
+        });
+    }
+    found
+}
+
+/// Every store that this run tests, each with an empty database.
+pub(crate) async fn servers() -> Vec<Place> {
     let mut found = Vec::new();
     if let Some(engine) = Running::start().await {
         let config = Config {
@@ -148,16 +167,6 @@ pub(crate) async fn places() -> Vec<Place> {
             database,
             engine: Some(engine),
             _one_shard: None,
-        });
-    }
-    if let Some(cluster) = OneShard::start().await {
-        let config = cluster.config(database());
-        let database = config.database.clone();
-        found.push(Place {
-            store: Store::new(config, None).unwrap(),
-            database,
-            engine: None,
-            _one_shard: Some(cluster),
         });
     }
     if let Ok(url) = std::env::var("FLOWREEL_TEST_CLICKHOUSE_URL") {

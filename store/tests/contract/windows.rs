@@ -2,7 +2,7 @@
 
 use store::question::{Dimension, Quantity};
 
-use crate::places::places;
+use crate::places::{places, servers};
 use crate::rows::{Row, group, insert, series, subject, top};
 
 /// True of every record, and of no rollup: with it a question is answered from the records.
@@ -22,7 +22,7 @@ fn example() -> Row {
 
 #[tokio::test]
 async fn a_flow_counts_in_proportion() {
-    for place in places().await {
+    for place in servers().await {
         let store = &place.store;
         insert(store, "a", &[example()]).await;
         for filter in ["", FROM_RECORDS] {
@@ -136,7 +136,7 @@ async fn a_series_spreads_a_flow_over_its_life() {
 
 #[tokio::test]
 async fn the_previous_period_lies_on_the_same_points() {
-    for place in places().await {
+    for place in servers().await {
         let store = &place.store;
         insert(store, "a", &[example()]).await;
         let mut question = series(None, Quantity::Octets, subject(30.0, 60.0, ""), 10);
@@ -195,7 +195,7 @@ async fn rollups_tell_the_same_as_the_records() {
         (1234.567, 9876.543),
         (-6_000_000.0, 20_000.0),
     ];
-    for place in places().await {
+    for place in servers().await {
         let store = &place.store;
         for (number, rows) in crowd().chunks(200).enumerate() {
             insert(store, &format!("crowd {number}"), rows).await;
@@ -261,7 +261,7 @@ async fn series_from_rollups_are_those_from_records() {
 
 #[tokio::test]
 async fn a_clock_that_lies_by_decades_does_no_harm() {
-    for place in places().await {
+    for place in servers().await {
         let store = &place.store;
         let decades = 40.0 * 365.0 * 86_400.0;
         let past = Row {
