@@ -150,6 +150,7 @@ fn is_final(error: &StoreError) -> bool {
     matches!(
         error,
         StoreError::SchemaTooNew { .. }
+            | StoreError::SchemaTooOld { .. }
             | StoreError::Configuration(_)
             | StoreError::PasswordFile { .. }
     )

@@ -188,11 +188,16 @@ impl Storing {
         let token = self.checkpoint.token(&self.collector, staged);
         let mut pause = PAUSE_MIN;
         loop {
+            let again = self.doubted;
             let attempt = async {
                 if let Some(held) = &self.held {
                     held.make_sure().await?;
                 }
-                writer.insert(&staged.batch, &token, clock::now()).await
+                let (batch, now) = (&staged.batch, clock::now());
+                match again {
+                    true => writer.insert_again(batch, &token, now).await,
+                    false => writer.insert(batch, &token, now).await,
+                }
             };
             let result = tokio::select! {
                 result = attempt => result,

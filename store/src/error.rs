@@ -61,6 +61,15 @@ pub enum StoreError {
         /// Last version that this program knows.
         known: u32,
     },
+    /// A version before the first release made the database on a server. Not retryable.
+    #[error(
+        "the database has schema version {found}, from before the first release, and cannot be brought to today's on a \
+         server: give another one ([store] database), and let the collectors store their tapes anew"
+    )]
+    SchemaTooOld {
+        /// Version of the database.
+        found: u32,
+    },
     /// Another process writes under this collector's name: most likely a data directory was copied. Nothing may be
     /// written; try again later, as the other one may just have ended.
     #[error(

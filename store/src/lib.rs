@@ -12,7 +12,7 @@
 //! | [`presence`] | who writes under which collector's name |
 //! | [`config`], [`error`], [`stats`] | as everywhere |
 //! | `connection` | Unix socket or URL |
-//! | `schema` | the SQL files of `schema/` |
+//! | `schema`, `older` | the SQL files of `schema/`; databases from before them |
 //! | `pieces` | where a large batch is cut |
 //! | `block`, `order`, `native` | a batch as ClickHouse's own format, in the order of the table |
 //! | `rollup` | what is derived from a batch: sums by bucket and group |
@@ -41,6 +41,7 @@ mod grouping;
 mod inventory;
 mod native;
 mod observed;
+mod older;
 mod order;
 mod pieces;
 mod plan;

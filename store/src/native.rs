@@ -168,6 +168,13 @@ impl Block {
         }
     }
 
+    /// Values of a map that are addresses.
+    pub(crate) fn map_addresses(&mut self, values: impl Iterator<Item = Ipv6Addr>) {
+        for value in values {
+            self.body.extend_from_slice(&value.octets());
+        }
+    }
+
     /// A column of sets of values without gaps, in a type that allows them: how many each row has, and all of them.
     pub(crate) fn sets<T: Fixed>(
         &mut self,

@@ -1,16 +1,24 @@
-//! Stored records as a batch again, as far as rollups need them.
+//! Stored records as a batch again, as far as rollups need them: for making an hour anew, and for summing up a batch of which
+//! some may be stored from an earlier attempt.
 
+use std::collections::HashMap;
 use std::net::Ipv6Addr;
 
 use flow::FlowBatch;
 use serde::Deserialize;
 
+use crate::error::StoreError;
+use crate::rebuild::rows;
 use crate::rollup::Rollups;
 use crate::sql::Sql;
+use crate::stored::{Name, around, name_of};
 
 /// A record as ClickHouse sends it. Counters are those that answers add up.
 #[derive(Debug, Deserialize, clickhouse::Row)]
 pub(crate) struct Observed {
+    tape_segment: u32,
+    tape_offset: u32,
+    record_offset: u16,
     received_at: i64,
     stored_at: u32,
     feed: u32,
@@ -33,12 +41,47 @@ pub(crate) struct Observed {
 
 /// The statement that reads `records`: a condition on rows of `flows`.
 pub(crate) fn statement(database: &str, records: Sql) -> Sql {
-    let columns = "received_at, stored_at, feed, exporter, begins_at, ends_at, client_addr, in_interface, out_interface, \
+    let columns = "tape_segment, tape_offset, record_offset, received_at, stored_at, feed, exporter, begins_at, ends_at, client_addr, in_interface, out_interface, \
          accounting, application, client_site, server_site, exporter_name, in_interface_name, out_interface_name, \
          total_octets, total_packets";
     Sql::text(format!("SELECT {columns}\nFROM {database}.flows\nWHERE "))
         .join(records)
         .then("\nSETTINGS max_execution_time = 0")
+}
+
+/// What the store has of these rows of a batch, in their order. A row that it has not is left out, one that it has twice
+/// comes once.
+///
+/// # Errors
+///
+/// The store's trouble.
+pub(crate) async fn of_rows(
+    client: &clickhouse::Client,
+    (database, collector): (&str, &str),
+    batch: &FlowBatch,
+    wanted: &[usize],
+) -> Result<Observations, StoreError> {
+    let mut found: Vec<Option<Observed>> = Vec::new();
+    found.resize_with(wanted.len(), || None);
+    let mut observations = Observations::default();
+    let Some(stretch) = around(collector, batch) else {
+        return Ok(observations);
+    };
+    let names = wanted.iter().map(|row| name_of(batch, *row));
+    let places: HashMap<Name, usize> = names.zip(0..).collect();
+    let mut rows = statement(database, rows(&stretch))
+        .query(client)
+        .fetch::<Observed>()?;
+    while let Some(row) = rows.next().await? {
+        let name = Name::new(row.tape_segment, row.tape_offset, row.record_offset);
+        if let Some(place) = places.get(&name) {
+            found[*place] = Some(row);
+        }
+    }
+    for row in found.iter().flatten() {
+        observations.push(row);
+    }
+    Ok(observations)
 }
 
 /// Records, and when each was stored.

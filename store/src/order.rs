@@ -11,8 +11,8 @@ use crate::block::side;
 /// Width of the first part of the sort key of `flows`.
 const BUCKET_NS: i64 = 300 * NANOS_PER_SECOND;
 
-/// What a row is sorted by: (5 minutes of arrival, application), server, client, and the row itself, which makes it one order.
-type Key = (u64, u128, u128, u32);
+/// What a row is sorted by: 5 minutes of arrival, application, server, and its place in the batch, which is that on the tape.
+type Key = (i64, u32, u128, u32);
 
 /// These rows of a batch as the sort key of `flows` has them.
 ///
@@ -30,14 +30,11 @@ fn key(batch: &FlowBatch, ranks: &[u32], row: usize) -> Key {
     // A gap sorts last.
     let number = |address: Option<Ipv6Addr>| address.map_or(u128::MAX, u128::from);
     let received_at = batch.origin.received_at.get(row).copied().unwrap_or(0);
-    // As good as the number itself for the order: times before 1970 don't wrap around.
-    let bucket = received_at.div_euclid(BUCKET_NS).wrapping_sub(i64::MIN);
     let symbol = added.application.rows().get(row).map_or(0, |name| name.0);
-    let rank = ranks.get(symbol as usize).copied().unwrap_or(0);
     (
-        (bucket.cast_unsigned() << 32) | u64::from(rank),
+        received_at.div_euclid(BUCKET_NS),
+        ranks.get(symbol as usize).copied().unwrap_or(0),
         number(side(added, row, [dst, src])),
-        number(side(added, row, [src, dst])),
         u32::try_from(row).unwrap_or(u32::MAX),
     )
 }
@@ -52,4 +49,37 @@ fn ranks(batch: &FlowBatch) -> Vec<u32> {
         ranks[symbol + 1] = rank;
     }
     ranks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_the_order_of_the_table_and_of_the_tape() {
+        let mut batch = FlowBatch::default();
+        let address = |last: u16| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last);
+        // Seconds of arrival, application and server. One arrived before 1970, one has no server, one no application.
+        let rows = [
+            (301, "web", Some(9)),
+            (299, "web", None),
+            (299, "web", Some(9)),
+            (299, "mail", Some(9)),
+            (299, "web", Some(2)),
+            (-1, "web", Some(9)),
+            (299, "", Some(9)),
+            (0, "web", Some(2)),
+        ];
+        for (row, (second, application, server)) in rows.into_iter().enumerate() {
+            batch.origin.received_at.push(second * NANOS_PER_SECOND);
+            if let Some(server) = server {
+                batch.columns.dst_addr.set(row, address(server));
+            }
+            if !application.is_empty() {
+                batch.enrichment.application.set_text(row, application);
+            }
+        }
+        assert_eq!(sorted(&batch, 0..8), [5, 6, 3, 4, 7, 2, 1, 0]);
+        assert_eq!(sorted(&batch, 1..4), [3, 2, 1]);
+    }
 }

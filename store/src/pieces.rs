@@ -10,8 +10,9 @@ use crate::plan::Tier;
 
 /// Rows of a piece, at most, and those of the rest of a datagram.
 ///
-/// A row has some 700 octets in the engine, absent columns included, and a statement 334 MiB of an engine of 1 GB.
-const ROWS_MAX: usize = 100_000;
+/// More than a batch has, so that most are one piece. A row has some 400 octets in the engine, absent columns included, and
+/// a statement 334 MiB of an engine of 1 GB.
+const ROWS_MAX: usize = 1 << 17;
 /// Buckets of a rollup that the rows of a stretch are in, at most, and those of one more datagram: what making the rollups
 /// takes in memory, some 100 octets each.
 const BUCKETS_MAX: u64 = 500_000;
@@ -156,26 +157,26 @@ mod tests {
     fn a_batch_is_cut_between_datagrams() {
         assert!(ends(&batch(0, 1, "")).is_empty());
         assert_eq!(ends(&batch(1, 1, "")), [1]);
-        assert_eq!(ends(&batch(100_000, 1, "")), [100_000]);
-        assert_eq!(ends(&batch(200_001, 1, "")), [100_000, 200_000, 200_001]);
-        // 3,334 datagrams of 30 records are the first with 100,000.
-        assert_eq!(ends(&batch(120_000, 30, "")), [100_020, 120_000]);
-        assert_eq!(ends(&batch(120_000, 120_000, "")), [120_000]);
+        assert_eq!(ends(&batch(131_072, 1, "")), [131_072]);
+        assert_eq!(ends(&batch(262_145, 1, "")), [131_072, 262_144, 262_145]);
+        // 4,370 datagrams of 30 records are the first with 131,072.
+        assert_eq!(ends(&batch(150_000, 30, "")), [131_100, 150_000]);
+        assert_eq!(ends(&batch(150_000, 150_000, "")), [150_000]);
     }
 
     #[test]
     fn pieces_before_a_difference_keep_name_and_content() {
-        let whole = batch(240_000, 30, "");
+        let whole = batch(300_000, 30, "");
         let mut without = whole.clone();
-        // The datagram of rows 120,000 to 120,029 is known to be a duplicate this time.
-        let keep: Vec<bool> = (0..240_000)
-            .map(|row| !(120_000..120_030).contains(&row))
+        // The datagram of rows 150,000 to 150,029 is known to be a duplicate this time.
+        let keep: Vec<bool> = (0..300_000)
+            .map(|row| !(150_000..150_030).contains(&row))
             .collect();
         without.retain(&keep);
         let (first, second) = (all(&whole, false), all(&without, false));
         assert_eq!(first[0], second[0]);
         let tokens: Vec<&str> = first.iter().map(|piece| piece.token.as_str()).collect();
-        assert_eq!(tokens, ["t/3:0+24", "t/3:5001000+24", "t/3:10002000+24"]);
+        assert_eq!(tokens, ["t/3:0+24", "t/3:6555000+24", "t/3:13110000+24"]);
         // The one with the difference has its name still.
         assert_eq!(second[1].token, tokens[1]);
     }

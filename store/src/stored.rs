@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::block::life;
 use crate::error::StoreError;
+use crate::older;
 use crate::plan::Tier;
 use crate::rebuild::{Stretch, rows};
 use crate::sql::Sql;
@@ -23,6 +24,16 @@ pub(crate) struct Name {
     record_offset: u16,
 }
 
+impl Name {
+    pub(crate) fn new(tape_segment: u32, tape_offset: u32, record_offset: u16) -> Self {
+        Self {
+            tape_segment,
+            tape_offset,
+            record_offset,
+        }
+    }
+}
+
 impl Store {
     /// Whether the table of flows is there: `false` of a store that [`Store::prepare`] has never seen, or that was emptied.
     ///
@@ -30,9 +41,14 @@ impl Store {
     ///
     /// The store's trouble.
     pub async fn is_made(&self) -> Result<bool, StoreError> {
+        let database = self.config.database.as_str();
+        // One that is being taken over is there, too.
+        if older::exists(&self.client, &older::aside(database)).await? {
+            return Ok(true);
+        }
         let sql = Sql::with(
             "SELECT count() FROM system.tables WHERE database = ?",
-            self.config.database.as_str(),
+            database,
         );
         let sql = sql.then(" AND name = 'flows'");
         let counted: Vec<u64> = self.read(sql).await?;

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use flow::clock::Stopwatch;
 use flow::{FlowBatch, TapePosition, Timestamp};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::block::{Stamp, block};
 use crate::error::StoreError;
 use crate::native::Block;
+use crate::observed;
 use crate::order::sorted;
 use crate::pieces::{Piece, stretches};
-use crate::rollup::{self, Rollups};
+use crate::rollup::{self, Part, Rollups};
 use crate::sql::literal;
 use crate::stats::Stats;
 
@@ -81,11 +83,41 @@ impl Writer {
         token: &str,
         stored_at: Timestamp,
     ) -> Result<Refused, StoreError> {
+        self.attempt(batch, token, stored_at, false).await
+    }
+
+    /// As [`Writer::insert`], of a batch of which some may be stored already: from an attempt that broke off, by this process or
+    /// one before it.
+    ///
+    /// Decoded again, a batch may differ where the decoder's state does not hold everything: which observation of a
+    /// conversation counts, names under other rules. So what is derived is made of what the store has of the batch now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Writer::insert`].
+    pub async fn insert_again(
+        &self,
+        batch: &FlowBatch,
+        token: &str,
+        stored_at: Timestamp,
+    ) -> Result<Refused, StoreError> {
+        self.attempt(batch, token, stored_at, true).await
+    }
+
+    async fn attempt(
+        &self,
+        batch: &FlowBatch,
+        token: &str,
+        stored_at: Timestamp,
+        again: bool,
+    ) -> Result<Refused, StoreError> {
         if batch.is_empty() {
             return Ok(Refused::default());
         }
         let mut sent = 0;
-        let outcome = self.insert_all(batch, token, stored_at, &mut sent).await;
+        let outcome = self
+            .insert_all(batch, token, (stored_at, again), &mut sent)
+            .await;
         self.count(&outcome, batch.rows() as u64, sent);
         outcome
     }
@@ -94,13 +126,14 @@ impl Writer {
         &self,
         batch: &FlowBatch,
         token: &str,
-        stored_at: Timestamp,
+        (stored_at, again): (Timestamp, bool),
         sent: &mut u64,
     ) -> Result<Refused, StoreError> {
         let mut left_out = LeftOut::default();
         for stretch in stretches(batch, token, self.sharded) {
             let mut taken = Vec::with_capacity(stretch.rows.len());
             let name = stretch.pieces.first().map(|piece| piece.token.clone());
+            let name = name.unwrap_or_default();
             self.insert_flows(
                 batch,
                 stretch.pieces,
@@ -109,11 +142,30 @@ impl Writer {
                 sent,
             )
             .await?;
-            let name = name.unwrap_or_default();
-            self.insert_rollups(batch, &taken, &name, stored_at, sent)
-                .await?;
+            let derived = if again {
+                let place = (self.database.as_str(), self.collector.as_str());
+                let stored = observed::of_rows(&self.client, place, batch, &taken).await?;
+                self.work(|| rollup::parts(&stored.rollups()))
+            } else {
+                let seconds = seconds(stored_at);
+                let rows = taken.iter().map(|row| (*row, seconds));
+                self.work(|| rollup::parts(&Rollups::of(batch, rows)))
+            };
+            self.insert_derived(derived, &name, sent).await?;
         }
         Ok(left_out.into())
+    }
+
+    /// Work of tens of milliseconds: others of the runtime go on beside it, if it has other threads.
+    fn work<T>(&self, work: impl FnOnce() -> T) -> T {
+        let watch = Stopwatch::start();
+        let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
+        let done = match flavor {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+            _ => work(),
+        };
+        Stats::add_time(&self.stats.encode_us, watch);
+        done
     }
 
     /// The rows themselves; adds those that were taken, and those that were not.
@@ -152,35 +204,22 @@ impl Writer {
         stored_at: Timestamp,
         sent: &mut u64,
     ) -> Result<(), StoreError> {
-        let watch = Stopwatch::start();
-        let collector = &self.collector;
         let stamp = Stamp {
-            collector,
-            stored_at,
+            collector: &self.collector,
+            stored_at: seconds(stored_at),
         };
-        let block = block(batch, &sorted(batch, piece.rows.clone()), stamp);
-        Stats::add_time(&self.stats.encode_us, watch);
+        let rows = piece.rows.clone();
+        let block = self.work(|| block(batch, &sorted(batch, rows), stamp));
         self.send("flows", block, &piece.token, sent).await
     }
 
-    /// What is derived from the rows that were taken. There is nothing in it that the store could refuse for good.
-    async fn insert_rollups(
+    /// There is nothing in it that the store could refuse for good.
+    async fn insert_derived(
         &self,
-        batch: &FlowBatch,
-        rows: &[usize],
+        parts: Vec<Part>,
         token: &str,
-        stored_at: Timestamp,
         sent: &mut u64,
     ) -> Result<(), StoreError> {
-        let watch = Stopwatch::start();
-        let seconds = Stamp {
-            collector: "",
-            stored_at,
-        }
-        .seconds();
-        let made = Rollups::of(batch, rows.iter().map(|row| (*row, seconds)));
-        let parts = rollup::parts(&made);
-        Stats::add_time(&self.stats.encode_us, watch);
         for part in parts {
             let token = format!("{token}/{}", part.name);
             let outcome = self.send(part.table, part.block, &token, sent).await;
@@ -233,6 +272,11 @@ impl Writer {
             Err(_) => Stats::add(&stats.insert_failures, 1),
         }
     }
+}
+
+/// As the engine's `DateTime`: seconds since 1970.
+fn seconds(at: Timestamp) -> u32 {
+    u32::try_from(at.seconds().max(0)).unwrap_or(u32::MAX)
 }
 
 /// Sends a block; returns its octets.

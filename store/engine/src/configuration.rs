@@ -140,9 +140,11 @@ pub(crate) const ALLOCATOR: (&str, &str) =
 /// Parts of this size stay for long, so they are made small (zstd); smaller ones, which are merged soon, are made quickly (LZ4).
 const LASTING_PART_OCTETS: u64 = 32 << 20;
 
+/// Merges take the time that inserts and questions leave: under load parts gather, and are merged later.
+const MERGING_NICENESS: i32 = 15;
+
 /// The server's file: memory and caches for a small neighbour of other processes, few background threads, and inserts
-/// that are on disk when they are acknowledged. Columns of nothing but NULL, which tables of flows have by the dozen, are
-/// stored as such (`allow_sparse`): a merge costs a quarter of what it does otherwise.
+/// that are on disk when they are acknowledged.
 ///
 /// Two loggers are silent: `executeQuery` repeats each exception, which the client gets, with a stack trace; and
 /// `ThreadStatus` says "current_thread contains invalid address" at the end of every insert stream of 26.7.3, whose
@@ -173,6 +175,7 @@ fn server(config: &ServeConfig, users: &str, [files, backups]: [&str; 2]) -> Str
     <max_thread_pool_size>400</max_thread_pool_size>
     <max_thread_pool_free_size>16</max_thread_pool_free_size>
     <background_pool_size>{threads}</background_pool_size>
+    <os_threads_nice_value_merge_mutate>{merging}</os_threads_nice_value_merge_mutate>
     <background_schedule_pool_size>8</background_schedule_pool_size>
     <background_common_pool_size>2</background_common_pool_size>
     <background_move_pool_size>1</background_move_pool_size>
@@ -190,7 +193,6 @@ fn server(config: &ServeConfig, users: &str, [files, backups]: [&str; 2]) -> Str
         <fsync_part_directory>1</fsync_part_directory>
         <min_compressed_bytes_to_fsync_after_merge>1</min_compressed_bytes_to_fsync_after_merge>
         <min_columns_to_activate_adaptive_write_buffer>1</min_columns_to_activate_adaptive_write_buffer>
-        <nullable_serialization_version>allow_sparse</nullable_serialization_version>
         <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
         <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
         <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
@@ -199,6 +201,7 @@ fn server(config: &ServeConfig, users: &str, [files, backups]: [&str; 2]) -> Str
 ",
         marks = memory / 16,
         lasting = LASTING_PART_OCTETS,
+        merging = MERGING_NICENESS,
     )
 }
 

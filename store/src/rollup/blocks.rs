@@ -134,6 +134,9 @@ fn sizes(chunks: &[Chunk<'_>]) -> Vec<usize> {
     sizes
 }
 
+/// A column of names, and a group's symbol in it.
+type Texts<'b, K> = (&'static str, &'b TextColumn, fn(&K) -> Symbol);
+
 fn traffic(made: &Rollups<'_>, chunks: &[Chunk<'_>]) -> Block {
     let added = &made.batch.enrichment;
     bucketed(made, chunks, |block, numbers| {
@@ -144,7 +147,7 @@ fn traffic(made: &Rollups<'_>, chunks: &[Chunk<'_>]) -> Block {
         };
         block.full("feed", groups().map(|group| group.feed));
         block.typed_full("day", "Date", groups().map(|group| group.day));
-        let symbol: [(_, &TextColumn, fn(&Traffic) -> Symbol); 3] = [
+        let symbol: [Texts<'_, Traffic>; 3] = [
             ("application", &added.application, |group| group.application),
             ("client_site", &added.client_site, |group| group.client_site),
             ("server_site", &added.server_site, |group| group.server_site),
@@ -176,7 +179,7 @@ fn interfaces(made: &Rollups<'_>, chunks: &[Chunk<'_>]) -> Block {
             "out_interface",
             groups().map(|group| group.out_interface),
         );
-        let symbol: [(_, &TextColumn, fn(&Interfaces) -> Symbol); 3] = [
+        let symbol: [Texts<'_, Interfaces>; 3] = [
             ("exporter_name", &added.exporter_name, |group| {
                 group.exporter_name
             }),

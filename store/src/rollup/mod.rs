@@ -78,6 +78,8 @@ pub(crate) struct Rollups<'b> {
     traffic: Family<Traffic>,
     interfaces: Family<Interfaces>,
     clients: Numbers<Ipv6Addr>,
+    /// Starts of `extents`, in seconds.
+    arrivals: Numbers<i64>,
     extents: Vec<Extent>,
     /// Rows that live too long for the buckets of ten seconds, with when they were stored.
     long: Vec<(u32, u32)>,
@@ -91,6 +93,7 @@ impl<'b> Rollups<'b> {
             traffic: Family::default(),
             interfaces: Family::default(),
             clients: Numbers::default(),
+            arrivals: Numbers::default(),
             extents: Vec::new(),
             long: Vec::new(),
         };
@@ -126,26 +129,21 @@ impl<'b> Rollups<'b> {
 
     fn extend(&mut self, row: usize, life: &Life) {
         let arrival_s = received_s(self.batch, row).div_euclid(ARRIVAL_S) * ARRIVAL_S;
-        // Rows come in the order of arrival but for imports, so it is nearly always the last.
-        let known = self.extents.iter_mut().rev();
-        match known
-            .into_iter()
-            .find(|extent| extent.arrival_s == arrival_s)
-        {
-            Some(extent) => {
-                extent.flows += 1;
-                extent.first = extent.first.min(life.first);
-                extent.last = extent.last.max(life.last);
-                extent.stored_at = extent.stored_at.max(life.stored_at);
-            }
-            None => self.extents.push(Extent {
+        let place = self.arrivals.of(arrival_s) as usize;
+        if place == self.extents.len() {
+            self.extents.push(Extent {
                 arrival_s,
-                flows: 1,
+                flows: 0,
                 first: life.first,
                 last: life.last,
                 stored_at: life.stored_at,
-            }),
+            });
         }
+        let extent = &mut self.extents[place];
+        extent.flows += 1;
+        extent.first = extent.first.min(life.first);
+        extent.last = extent.last.max(life.last);
+        extent.stored_at = extent.stored_at.max(life.stored_at);
     }
 
     /// Keeps what is to be made anew.

@@ -23,7 +23,6 @@ async fn names_that_questions_use_are_distributed_tables() {
             "flows\tDistributed",
             "flows_local\tMergeTree",
             "long_flows\tDistributed",
-            "long_flows_feed\tMaterializedView",
             "long_flows_local\tMergeTree",
         ]
     );

@@ -28,13 +28,6 @@ ORDER BY ends_at
 TTL stored_at + toIntervalDay({traffic_1h_days})
 SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.long_flows_feed{on_cluster} TO {database}.long_flows{local} AS
-SELECT received_at, stored_at, feed, accounting, begins_at, ends_at, total_octets, total_packets,
-    application, client_site, server_site,
-    exporter, exporter_name, in_interface, in_interface_name, out_interface, out_interface_name, client_addr
-FROM {database}.flows{local}
-WHERE toUnixTimestamp64Nano(ends_at) - toUnixTimestamp64Nano(begins_at) > 600 * 1000000000;
-
 -- For every five minutes of arrival: which event times came. With it a window of event time becomes a range of the
 -- sort key of `flows`, exactly, however wrong the exporters' clocks were.
 CREATE TABLE IF NOT EXISTS {database}.extents{local}{on_cluster}
@@ -52,14 +45,3 @@ PARTITION BY month
 ORDER BY arrival
 TTL stored_at + toIntervalDay({flows_days})
 SETTINGS fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
-
-CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.extents_feed{on_cluster} TO {database}.extents{local} AS
-SELECT
-    toStartOfInterval(received_at, INTERVAL 5 MINUTE, 'UTC') AS arrival,
-    toStartOfMonth(received_at, 'UTC') AS month,
-    count() AS flows,
-    min(flows{local}.begins_at) AS begins_at,
-    max(flows{local}.ends_at) AS ends_at,
-    max(flows{local}.stored_at) AS stored_at
-FROM {database}.flows{local}
-GROUP BY arrival, month;

@@ -26,31 +26,6 @@ ORDER BY (bucket, application, client_site, server_site, feed)
 TTL stored_at + toIntervalDay({traffic_10s_days})
 SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.traffic_10s_feed{on_cluster} TO {database}.traffic_10s{local} AS
-WITH
-    1000000000 AS second,
-    toUnixTimestamp64Nano(begins_at) AS first,
-    toUnixTimestamp64Nano(ends_at) AS last,
-    10 * second AS width,
-    intDiv(first, width) AS first_bucket,
-    -- What of `total` lies before the instant `at`: the rule in README.md.
-    (total, at) -> if(at >= last AND at > first, total,
-        toUInt64(floor(total * ((least(greatest(at, first), last) - first) / greatest(last - first, 1))))) AS before
-SELECT
-    toDateTime64(step * 10, 0, 'UTC') AS bucket,
-    feed, application, client_site, server_site,
-    toDate(received_at, 'UTC') AS day,
-    sum(before(total_octets, (step + 1) * width) - before(total_octets, step * width)) AS octets,
-    sum(before(total_packets, (step + 1) * width) - before(total_packets, step * width)) AS packets,
-    count() AS flows,
-    countIf(step = first_bucket) AS begun,
-    uniqCombined64State(client_addr) AS clients,
-    max(flows{local}.stored_at) AS stored_at
-FROM {database}.flows{local}
--- No bucket at all for those that don't belong here: a life of fifty years must not become an array.
-ARRAY JOIN range(first_bucket, if(accounting = 1 AND last - first <= 600 * second, intDiv(last, width) + 1, first_bucket)) AS step
-GROUP BY bucket, feed, application, client_site, server_site, day;
-
 CREATE TABLE IF NOT EXISTS {database}.traffic_1m{local}{on_cluster}
 (
     bucket DateTime64(0, 'UTC') CODEC(Delta, ZSTD(1)),
@@ -73,31 +48,6 @@ ORDER BY (bucket, application, client_site, server_site, feed)
 TTL stored_at + toIntervalDay({traffic_1m_days})
 SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
 
-CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.traffic_1m_feed{on_cluster} TO {database}.traffic_1m{local} AS
-WITH
-    1000000000 AS second,
-    toUnixTimestamp64Nano(begins_at) AS first,
-    toUnixTimestamp64Nano(ends_at) AS last,
-    60 * second AS width,
-    intDiv(first, width) AS first_bucket,
-    -- What of `total` lies before the instant `at`: the rule in README.md.
-    (total, at) -> if(at >= last AND at > first, total,
-        toUInt64(floor(total * ((least(greatest(at, first), last) - first) / greatest(last - first, 1))))) AS before
-SELECT
-    toDateTime64(step * 60, 0, 'UTC') AS bucket,
-    feed, application, client_site, server_site,
-    toDate(received_at, 'UTC') AS day,
-    sum(before(total_octets, (step + 1) * width) - before(total_octets, step * width)) AS octets,
-    sum(before(total_packets, (step + 1) * width) - before(total_packets, step * width)) AS packets,
-    count() AS flows,
-    countIf(step = first_bucket) AS begun,
-    uniqCombined64State(client_addr) AS clients,
-    max(flows{local}.stored_at) AS stored_at
-FROM {database}.flows{local}
--- No bucket at all for those that don't belong here: a life of fifty years must not become an array.
-ARRAY JOIN range(first_bucket, if(accounting = 1 AND last - first <= 3600 * second, intDiv(last, width) + 1, first_bucket)) AS step
-GROUP BY bucket, feed, application, client_site, server_site, day;
-
 CREATE TABLE IF NOT EXISTS {database}.traffic_1h{local}{on_cluster}
 (
     bucket DateTime64(0, 'UTC') CODEC(Delta, ZSTD(1)),
@@ -119,6 +69,42 @@ PARTITION BY toStartOfMonth(day)
 ORDER BY (bucket, application, client_site, server_site, feed)
 TTL stored_at + toIntervalDay({traffic_1h_days})
 SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+
+-- What the writer sums up of a batch (`src/rollup`). Nothing stays here: the views give each width its rows, with the clients as a
+-- set.
+CREATE TABLE IF NOT EXISTS {database}.traffic_intake{local}{on_cluster}
+(
+    -- Seconds of the bucket: 10 or 60. The hours come from the minutes.
+    width UInt16,
+    bucket DateTime64(0, 'UTC'),
+    feed UInt32,
+    application LowCardinality(String),
+    client_site LowCardinality(String),
+    server_site LowCardinality(String),
+    day Date,
+    octets UInt64,
+    packets UInt64,
+    flows UInt64,
+    begun UInt64,
+    -- Each once.
+    clients Array(Nullable(IPv6)),
+    stored_at DateTime('UTC')
+)
+ENGINE = Null;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.traffic_10s_feed{on_cluster} TO {database}.traffic_10s{local} AS
+SELECT bucket, feed, application, client_site, server_site, day, octets, packets, flows, begun,
+    arrayReduce('uniqCombined64State', traffic_intake{local}.clients) AS clients,
+    stored_at
+FROM {database}.traffic_intake{local}
+WHERE width = 10;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.traffic_1m_feed{on_cluster} TO {database}.traffic_1m{local} AS
+SELECT bucket, feed, application, client_site, server_site, day, octets, packets, flows, begun,
+    arrayReduce('uniqCombined64State', traffic_intake{local}.clients) AS clients,
+    stored_at
+FROM {database}.traffic_intake{local}
+WHERE width = 60;
 
 -- From the minutes: a flow that reaches into an hour is in its first minute, one that begins in it has begun in some.
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.traffic_1h_feed{on_cluster} TO {database}.traffic_1h{local} AS
