@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use engine::{EngineState, Phase, Supervisor, SupervisorConfig};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
@@ -16,6 +16,8 @@ pub(crate) struct Embedded {
     pub(crate) socket: PathBuf,
     pub(crate) state: watch::Receiver<EngineState>,
     pub(crate) stats: Arc<engine::Stats>,
+    /// Whoever notifies it has the engine started again.
+    pub(crate) renewal: Arc<Notify>,
     task: JoinHandle<()>,
     stop: oneshot::Sender<()>,
     /// Where the socket is, if not in the data directory.
@@ -58,6 +60,7 @@ impl Embedded {
         supervised.stop_wait_max = super::budget::ENGINE_MAX;
         let supervisor = Supervisor::new(supervised);
         let (state, stats) = (supervisor.state(), supervisor.stats());
+        let renewal = supervisor.renewal();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(supervisor.run(async {
             // An error means that the product is gone already.
@@ -67,6 +70,7 @@ impl Embedded {
             socket,
             state,
             stats,
+            renewal,
             task,
             stop,
             _folder: folder,

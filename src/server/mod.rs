@@ -120,12 +120,16 @@ impl Server {
         let opened = Opened::open(config, |catalog| naming.apply(catalog)).await?;
         let gates = Gates::open(config).await?;
         let running = gates.running()?;
-        let shared = Arc::new(Shared::new(
+        let mut shared = Shared::new(
             opened.checkpoint.clone(),
             gates.listener.stats(),
             gates.mirrors.iter().map(Mirror::stats).collect(),
             opened.tape.tail(),
-        ));
+        );
+        if let Some(engine) = &gates.engine {
+            shared.renewal = engine.renewal.clone();
+        }
+        let shared = Arc::new(shared);
         let lives = Lives::default();
         let catalog = opened.catalog.clone();
         let road = Road::start(config, opened, &gates, &shared, &naming, &lives)?;

@@ -14,6 +14,7 @@ use flow::site::Rules;
 use flow::{Accounting, DropKind, Feed, TapePosition};
 use replay::{Appended, Tail, TapeError};
 use store::StoreError;
+use tokio::sync::Notify;
 
 use super::checkpoint::{Checkpoint, Intake, Refused};
 use super::pipeline::FeedProgress;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     new_rules: Mutex<Option<Rules>>,
     store_error: Mutex<Option<String>>,
     tape_error: Mutex<Option<String>>,
+    /// Has the embedded engine started again; nobody listens where there is none.
+    pub(crate) renewal: Arc<Notify>,
 }
 
 /// What could not be put in order in the store, since the start.
@@ -93,6 +96,7 @@ impl Shared {
             new_rules: Mutex::default(),
             store_error: Mutex::default(),
             tape_error: Mutex::default(),
+            renewal: Arc::default(),
         }
     }
 
@@ -224,6 +228,11 @@ impl Shared {
 
     /// How the last insert went.
     pub(crate) fn note_store(&self, error: Option<&StoreError>) {
+        // A full disk leaves parts without content behind, which only a start puts aside. Their rows are missed then, and
+        // stored again.
+        if error.is_some_and(StoreError::is_damaged) {
+            self.renewal.notify_waiters();
+        }
         note(
             &self.store_error,
             "store",

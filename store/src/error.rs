@@ -115,6 +115,20 @@ impl StoreError {
         )
     }
 
+    /// Whether ClickHouse stumbles over its own files: what they should hold is not in them. It looks at them when it starts,
+    /// and puts those aside.
+    pub fn is_damaged(&self) -> bool {
+        const NO_FILE_IN_DATA_PART: u32 = 226;
+        const CORRUPTED_DATA: u32 = 246;
+        matches!(
+            self,
+            Self::Busy {
+                code: NO_FILE_IN_DATA_PART | CORRUPTED_DATA,
+                ..
+            }
+        )
+    }
+
     /// A refusal of so much that the data can't be the reason.
     pub(crate) fn into_unfit(self) -> Self {
         match self {
@@ -222,6 +236,8 @@ mod tests {
             "Code: 349. DB::Exception: NULL: while pushing to view flowreel.traffic_10s_feed";
         assert!(from_exception(view.to_owned()).is_retryable());
         assert!(from_exception("proxy says no".to_owned()).is_retryable());
+        let empty = from_exception("Code: 246. DB::Exception: Empty marks file".to_owned());
+        assert!(empty.is_damaged() && !memory.is_damaged());
         assert!(matches!(
             from_exception("Code: 159. DB::Exception: Timeout exceeded".to_owned()),
             StoreError::TimedOut

@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::SupervisorConfig;
@@ -59,6 +59,7 @@ pub struct Supervisor {
     config: SupervisorConfig,
     state: watch::Sender<EngineState>,
     stats: Arc<Stats>,
+    renewal: Arc<Notify>,
 }
 
 /// Why the watch over one child ended.
@@ -79,7 +80,14 @@ impl Supervisor {
             config,
             state: watch::Sender::new(EngineState::default()),
             stats: Arc::new(Stats::default()),
+            renewal: Arc::default(),
         }
+    }
+
+    /// Whoever notifies its waiters has the child killed and started again. At its start the engine puts aside what it finds
+    /// damaged among its files; while it runs it stumbles over that again and again.
+    pub fn renewal(&self) -> Arc<Notify> {
+        self.renewal.clone()
     }
 
     /// The engine's state, now and whenever it changes.
@@ -159,7 +167,7 @@ impl Supervisor {
                 self.stats.exits.add_one();
                 exit_text(status, &last_line)
             }
-            End::Silent(reason) => {
+            End::Killed(reason) => {
                 self.stats.kills.add_one();
                 // It may have ended in the meantime; either way it is reaped.
                 let _ = child.kill().await;
@@ -189,7 +197,7 @@ impl Supervisor {
         Ok((child, last_line))
     }
 
-    /// Looks at the child until it ends or is silent for too long. The child's standard input stays open, as the child
+    /// Looks at the child until it ends, is silent for too long or is to be started again. The child's standard input stays open, as the child
     /// ends with it.
     async fn watch(&self, child: &mut Child) -> Watched {
         let input = child.stdin.take();
@@ -197,7 +205,8 @@ impl Supervisor {
         let ready_since = OnceLock::new();
         let end = tokio::select! {
             status = child.wait() => End::Exited(status),
-            reason = self.look(pid, &ready_since) => End::Silent(reason),
+            reason = self.look(pid, &ready_since) => End::Killed(reason),
+            () = self.renewal.notified() => End::Killed("its files are damaged"),
         };
         drop(input);
         let healthy = |since: &Instant| since.elapsed() >= HEALTHY_AFTER;
@@ -257,7 +266,7 @@ struct Watched {
 
 enum End {
     Exited(std::io::Result<ExitStatus>),
-    Silent(&'static str),
+    Killed(&'static str),
 }
 
 fn exit_text(status: std::io::Result<ExitStatus>, last_line: &LastLine) -> String {

@@ -8,7 +8,7 @@ use engine::{EngineState, Phase, Supervisor, SupervisorConfig};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::running::{Running, Speaker, command, library, program};
@@ -19,6 +19,7 @@ pub(crate) struct Supervised {
     pub(crate) speaker: Speaker,
     pub(crate) state: watch::Receiver<EngineState>,
     pub(crate) stats: std::sync::Arc<engine::Stats>,
+    renewal: std::sync::Arc<Notify>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -39,6 +40,7 @@ impl Supervised {
             speaker: Speaker::new(&socket),
             state: supervisor.state(),
             stats: supervisor.stats(),
+            renewal: supervisor.renewal(),
             stop,
             task: tokio::spawn(supervisor.run(async {
                 let _ = stopped.await;
@@ -70,6 +72,19 @@ impl Supervised {
             .unwrap();
         self.state.borrow().clone()
     }
+}
+
+#[tokio::test]
+async fn an_engine_that_stumbles_over_its_files_is_started_again_once() {
+    let Some(mut engine) = Supervised::start(|_| {}) else {
+        return;
+    };
+    let first = engine.ready(0).await;
+    engine.renewal.notify_waiters();
+    assert_ne!(engine.ready(1).await, first);
+    let state = engine.stop().await;
+    assert_eq!(state.restarts, 1);
+    assert_eq!(state.last_exit.unwrap(), "killed: its files are damaged");
 }
 
 #[tokio::test]
