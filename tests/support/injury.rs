@@ -104,7 +104,11 @@ impl Lab {
                 pass(chance.millis(50, 200));
             }
             Injury::FillDisk => {
+                // What is stored may be given up at once where there is no room: it must have been read.
+                self.mark();
+                self.ledger.read_tape(&self.place.path(), &self.fleet);
                 self.place.fill();
+                self.fleet.go_on(severity.pace);
                 self.pass_reading(a_while);
                 self.place.free();
             }
@@ -142,7 +146,7 @@ impl Lab {
     fn pass_reading(&mut self, time: Duration) {
         let watch = Stopwatch::start();
         while watch.elapsed() < time {
-            pass(Duration::from_millis(200));
+            pass(Duration::from_millis(50));
             self.ledger.read_tape(&self.place.path(), &self.fleet);
         }
     }
