@@ -1,5 +1,7 @@
 //! Rollups as blocks of the engine.
 
+use std::net::Ipv6Addr;
+
 use flow::column::{Symbol, TextColumn};
 use flow::{FlowBatch, Timestamp};
 
@@ -114,7 +116,7 @@ fn bucketed(
     );
     let addresses = clients
         .iter()
-        .map(|(_, client)| made.clients.values[*client as usize]);
+        .map(|(_, client)| Ipv6Addr::from_bits(made.clients.values[*client as usize]));
     block.sets("clients", sizes(chunks).into_iter(), addresses);
     let numbers: Vec<u32> = places.map(|(_, (_, group))| group).collect();
     groups(&mut block, &numbers);
@@ -168,7 +170,10 @@ fn interfaces(made: &Rollups<'_>, chunks: &[Chunk<'_>]) -> Block {
         };
         block.full("feed", groups().map(|group| group.feed));
         block.typed_full("day", "Date", groups().map(|group| group.day));
-        block.full("exporter", groups().map(|group| group.exporter));
+        block.full(
+            "exporter",
+            groups().map(|group| Ipv6Addr::from_bits(group.exporter)),
+        );
         gaps(
             block,
             "in_interface",
@@ -251,7 +256,7 @@ fn long_flows(batch: &FlowBatch, rows: &[(u32, u32)]) -> Block {
     block.full("total_packets", lives().map(|life| life.packets));
     block.full(
         "exporter",
-        places().map(|row| super::interfaces(batch, row).exporter),
+        places().map(|row| Ipv6Addr::from_bits(super::interfaces(batch, row).exporter)),
     );
     gaps(
         &mut block,

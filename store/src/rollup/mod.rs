@@ -44,7 +44,7 @@ struct Traffic {
 struct Interfaces {
     feed: u32,
     day: u16,
-    exporter: Ipv6Addr,
+    exporter: u128,
     exporter_name: Symbol,
     in_interface: Option<u32>,
     in_interface_name: Symbol,
@@ -77,7 +77,8 @@ pub(crate) struct Rollups<'b> {
     batch: &'b FlowBatch,
     traffic: Family<Traffic>,
     interfaces: Family<Interfaces>,
-    clients: Numbers<Ipv6Addr>,
+    /// As numbers: the hash of an IPv4 address's octets at the end of sixteen leaves out the last of them.
+    clients: Numbers<u128>,
     /// Starts of `extents`, in seconds.
     arrivals: Numbers<i64>,
     extents: Vec<Extent>,
@@ -120,7 +121,7 @@ impl<'b> Rollups<'b> {
             row,
             [&columns.src_addr, &columns.dst_addr],
         );
-        let client = client.map(|client| self.clients.of(client));
+        let client = client.map(|client| self.clients.of(client.to_bits()));
         if batch.enrichment.accounting.get(row) != Some(&0) {
             self.traffic.add(traffic(batch, row), &life, client);
         }
@@ -218,7 +219,7 @@ fn interfaces(batch: &FlowBatch, row: usize) -> Interfaces {
     Interfaces {
         feed: batch.origin.feed.get(row).copied().unwrap_or(0),
         day: day(batch, row),
-        exporter: exporter.unwrap_or(Ipv6Addr::UNSPECIFIED),
+        exporter: exporter.unwrap_or(Ipv6Addr::UNSPECIFIED).to_bits(),
         exporter_name: symbol(&added.exporter_name).unwrap_or_default(),
         in_interface: columns.in_interface.get(row),
         in_interface_name: symbol(&added.in_interface_name).unwrap_or_default(),
