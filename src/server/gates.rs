@@ -29,7 +29,11 @@ impl Gates {
     pub(crate) async fn open(config: &Config) -> Result<Self> {
         let engine = Embedded::start(config)?;
         let socket = engine.as_ref().map(|engine| engine.socket.as_path());
-        let store = Arc::new(Store::new(config.store.clone(), socket)?);
+        let mut store = Store::new(config.store.clone(), socket)?;
+        if engine.is_some() {
+            store = store.kept_in(&config.path("store"))?;
+        }
+        let store = Arc::new(store);
         let mut listener = Listener::new(config.listen.clone());
         listener.bind()?;
         warn_of_small_buffers(&listener);

@@ -142,7 +142,7 @@ PARTITION BY toDate(received_at, 'UTC')
 ORDER BY (toStartOfInterval(received_at, INTERVAL 5 MINUTE, 'UTC'), application, server_addr)
 -- By time of storing: an import of a capture of last year is kept as long as what came today.
 TTL stored_at + toIntervalDay({flows_days})
-SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = 1,
+SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = {fsync},
     -- A wide part has a file and buffers for each of some hundred columns and their NULLs: for one insert that is most of
     -- its cost. What merges make of inserts is wide.
     min_bytes_for_wide_part = 134217728,

@@ -26,7 +26,7 @@ PARTITION BY toStartOfMonth(received_at, 'UTC')
 -- A window needs every flow that ends in it or later.
 ORDER BY ends_at
 TTL stored_at + toIntervalDay({traffic_1h_days})
-SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+SETTINGS ttl_only_drop_parts = 1, fsync_after_insert = {fsync}, non_replicated_deduplication_window = 1000;
 
 -- For every five minutes of arrival: which event times came. With it a window of event time becomes a range of the
 -- sort key of `flows`, exactly, however wrong the exporters' clocks were.
@@ -44,4 +44,4 @@ PARTITION BY month
 -- 288 rows a day; read whole.
 ORDER BY arrival
 TTL stored_at + toIntervalDay({flows_days})
-SETTINGS fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+SETTINGS fsync_after_insert = {fsync}, non_replicated_deduplication_window = 1000;

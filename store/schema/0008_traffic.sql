@@ -24,7 +24,7 @@ PARTITION BY day
 -- A stretch of time is all that questions of a rollup have in common; the rest is small.
 ORDER BY (bucket, application, client_site, server_site, feed)
 TTL stored_at + toIntervalDay({traffic_10s_days})
-SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = {fsync}, non_replicated_deduplication_window = 1000;
 
 CREATE TABLE IF NOT EXISTS {database}.traffic_1m{local}{on_cluster}
 (
@@ -46,7 +46,7 @@ PARTITION BY toStartOfMonth(day)
 -- As above.
 ORDER BY (bucket, application, client_site, server_site, feed)
 TTL stored_at + toIntervalDay({traffic_1m_days})
-SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = {fsync}, non_replicated_deduplication_window = 1000;
 
 CREATE TABLE IF NOT EXISTS {database}.traffic_1h{local}{on_cluster}
 (
@@ -68,7 +68,7 @@ PARTITION BY toStartOfMonth(day)
 -- As above.
 ORDER BY (bucket, application, client_site, server_site, feed)
 TTL stored_at + toIntervalDay({traffic_1h_days})
-SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = {fsync}, non_replicated_deduplication_window = 1000;
 
 -- What the writer sums up of a batch (`src/rollup`). Nothing stays here: the views give each width its rows, with the clients as a
 -- set.

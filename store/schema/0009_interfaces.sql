@@ -24,7 +24,7 @@ PARTITION BY day
 -- Time first, as everywhere; then an exporter's rows together, since a page about interfaces is about one exporter.
 ORDER BY (bucket, exporter, in_interface, out_interface, exporter_name, in_interface_name, out_interface_name, feed)
 TTL stored_at + toIntervalDay({traffic_10s_days})
-SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = {fsync}, non_replicated_deduplication_window = 1000;
 
 CREATE TABLE IF NOT EXISTS {database}.interfaces_1m{local}{on_cluster}
 (
@@ -49,7 +49,7 @@ PARTITION BY toStartOfMonth(day)
 -- As above.
 ORDER BY (bucket, exporter, in_interface, out_interface, exporter_name, in_interface_name, out_interface_name, feed)
 TTL stored_at + toIntervalDay({traffic_1m_days})
-SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = {fsync}, non_replicated_deduplication_window = 1000;
 
 CREATE TABLE IF NOT EXISTS {database}.interfaces_1h{local}{on_cluster}
 (
@@ -74,7 +74,7 @@ PARTITION BY toStartOfMonth(day)
 -- As above.
 ORDER BY (bucket, exporter, in_interface, out_interface, exporter_name, in_interface_name, out_interface_name, feed)
 TTL stored_at + toIntervalDay({traffic_1h_days})
-SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+SETTINGS allow_nullable_key = 1, ttl_only_drop_parts = 1, fsync_after_insert = {fsync}, non_replicated_deduplication_window = 1000;
 
 -- What the writer sums up of a batch (`src/rollup`). Nothing stays here: the views give each width its rows, with the clients as a
 -- set.

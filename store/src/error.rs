@@ -61,6 +61,9 @@ pub enum StoreError {
         /// Last version that this program knows.
         known: u32,
     },
+    /// The disk did not take what the engine had written. Retryable; what was written may be gone.
+    #[error("what the engine has written cannot be forced to disk")]
+    Disk(#[source] std::io::Error),
     /// A version before the first release made the database on a server. Not retryable.
     #[error(
         "the database has schema version {found}, from before the first release, and cannot be brought to today's on a \
@@ -111,7 +114,7 @@ impl StoreError {
     pub fn heals_by_itself(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable(_) | Self::TimedOut | Self::Busy { .. }
+            Self::Unreachable(_) | Self::TimedOut | Self::Busy { .. } | Self::Disk(_)
         )
     }
 

@@ -11,7 +11,7 @@
 //! | [`backup`] | the database as files |
 //! | [`presence`] | who writes under which collector's name |
 //! | [`config`], [`error`], [`stats`] | as everywhere |
-//! | `connection` | Unix socket or URL |
+//! | `connection`, `disk` | Unix socket or URL; forcing to disk what the embedded engine wrote |
 //! | `schema`, `older` | the SQL files of `schema/`; databases from before them |
 //! | `pieces` | where a large batch is cut |
 //! | `block`, `order`, `native` | a batch as ClickHouse's own format, in the order of the table |
@@ -37,6 +37,7 @@ pub mod writer;
 
 mod block;
 mod connection;
+mod disk;
 mod grouping;
 mod inventory;
 mod native;

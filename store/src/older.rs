@@ -47,7 +47,7 @@ pub(crate) async fn set_aside(
     Ok(())
 }
 
-/// Brings the rows of a database that was set aside into the tables of today, and removes it.
+/// Brings the rows of a database that was set aside into the tables of today.
 ///
 /// # Errors
 ///
@@ -68,9 +68,21 @@ pub(crate) async fn take_over(
             .execute()
             .await?;
     }
-    let remove = format!("DROP DATABASE {aside} SYNC");
-    client.query_raw(&remove).execute().await?;
-    tracing::info!(aside, "its rows were taken over");
+    Ok(())
+}
+
+/// Removes what was taken over, when it is on disk.
+///
+/// # Errors
+///
+/// The store's trouble: take it over again.
+pub(crate) async fn remove(client: &clickhouse::Client, names: &Names) -> Result<(), StoreError> {
+    let aside = aside(&names.database);
+    if names.engine == Engine::Embedded && exists(client, &aside).await? {
+        let remove = format!("DROP DATABASE {aside} SYNC");
+        client.query_raw(&remove).execute().await?;
+        tracing::info!(aside, "its rows were taken over");
+    }
     Ok(())
 }
 

@@ -193,7 +193,7 @@ impl Store {
                     .await?;
             }
         }
-        Ok(())
+        self.disk.force().await
     }
 
     async fn rebuild_by_arrival(&self, stretch: &Stretch) -> Result<(), StoreError> {

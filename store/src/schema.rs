@@ -81,11 +81,18 @@ impl Names {
         let cluster = self.cluster.as_deref();
         let on_cluster = cluster.map_or(String::new(), |name| format!(" ON CLUSTER {name}"));
         let local = if cluster.is_some() { "_local" } else { "" };
+        // What the embedded engine writes is forced to disk by us: see `disk`.
+        let fsync = if self.engine == Engine::Embedded {
+            "0"
+        } else {
+            "1"
+        };
         self.with_engine(statement)
             .replace("{database}", &self.database)
             .replace("{on_cluster}", &on_cluster)
             .replace("{cluster}", cluster.unwrap_or_default())
             .replace("{local}", local)
+            .replace("{fsync}", fsync)
             .replace("{flows_days}", &kept.flows_days.to_string())
             .replace("{traffic_10s_days}", &kept.rollup_10s_days.to_string())
             .replace("{traffic_1m_days}", &kept.rollup_1m_days.to_string())

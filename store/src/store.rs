@@ -1,5 +1,6 @@
 //! The store, for those who ask: typed questions in, typed answers out.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,9 @@ use flow::{TapePosition, Timestamp};
 
 use crate::config::{Config, Engine};
 use crate::connection;
+use crate::disk::Disk;
 use crate::error::StoreError;
+use crate::older;
 use crate::plan::Horizon;
 use crate::question::{
     Flows, FlowsAnswer, Inventory, Series, SeriesAnswer, Subject, Top, TopRow, Window,
@@ -27,6 +30,7 @@ pub struct Store {
     pub(crate) client: clickhouse::Client,
     pub(crate) config: Arc<Config>,
     stats: Arc<Stats>,
+    pub(crate) disk: Disk,
 }
 
 impl std::fmt::Debug for Store {
@@ -50,7 +54,19 @@ impl Store {
             client,
             config,
             stats,
+            disk: Disk::default(),
         })
+    }
+
+    /// With the folder of the embedded engine, which leaves it to us to force to disk what it has written: then an insert is
+    /// acknowledged when it would outlast a power cut.
+    ///
+    /// # Errors
+    ///
+    /// The folder can't be opened: end the program and say so.
+    pub fn kept_in(mut self, folder: &Path) -> io::Result<Self> {
+        self.disk = Disk::of(folder)?;
+        Ok(self)
     }
 
     /// Makes the database, or brings it to this program's schema. Once, before anything else.
@@ -59,7 +75,10 @@ impl Store {
     ///
     /// [`StoreError::SchemaTooNew`]: end the program. If [`StoreError::is_retryable`], do it again later.
     pub async fn prepare(&self) -> Result<(), StoreError> {
-        schema::apply(&self.client, &Names::of(&self.config)).await
+        let names = Names::of(&self.config);
+        schema::apply(&self.client, &names).await?;
+        self.disk.force().await?;
+        older::remove(&self.client, &names).await
     }
 
     /// Whether rows are kept at all: not with [`Engine::None`](crate::config::Engine::None).
@@ -86,6 +105,7 @@ impl Store {
             timeout: Duration::from_secs(self.config.insert_timeout_s),
             sharded: self.config.cluster.is_some(),
             stats: self.stats.clone(),
+            disk: self.disk.clone(),
         }
     }
 

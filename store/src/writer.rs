@@ -10,6 +10,7 @@ use flow::{FlowBatch, TapePosition, Timestamp};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::block::{Stamp, block};
+use crate::disk::Disk;
 use crate::error::StoreError;
 use crate::native::Block;
 use crate::observed;
@@ -29,6 +30,7 @@ pub struct Writer {
     /// Whether the rows of different segments are on different shards.
     pub(crate) sharded: bool,
     pub(crate) stats: Arc<Stats>,
+    pub(crate) disk: Disk,
 }
 
 impl std::fmt::Debug for Writer {
@@ -115,9 +117,14 @@ impl Writer {
             return Ok(Refused::default());
         }
         let mut sent = 0;
-        let outcome = self
-            .insert_all(batch, token, (stored_at, again), &mut sent)
-            .await;
+        let outcome = async {
+            let refused = self
+                .insert_all(batch, token, (stored_at, again), &mut sent)
+                .await?;
+            self.disk.force().await?;
+            Ok(refused)
+        };
+        let outcome = outcome.await;
         self.count(&outcome, batch.rows() as u64, sent);
         outcome
     }

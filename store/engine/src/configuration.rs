@@ -190,7 +190,6 @@ fn server(config: &ServeConfig, users: &str, [files, backups]: [&str; 2]) -> Str
     </compression>
     <merge_tree>
         <fsync_after_insert>1</fsync_after_insert>
-        <fsync_part_directory>1</fsync_part_directory>
         <min_compressed_bytes_to_fsync_after_merge>1</min_compressed_bytes_to_fsync_after_merge>
         <min_columns_to_activate_adaptive_write_buffer>1</min_columns_to_activate_adaptive_write_buffer>
         <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
