@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use collector::capture::{Mirror, MirrorConfig, Selection};
 use collector::listen::{AllowList, Listener};
 use engine::EngineState;
@@ -31,7 +31,11 @@ impl Gates {
         let socket = engine.as_ref().map(|engine| engine.socket.as_path());
         let mut store = Store::new(config.store.clone(), socket)?;
         if engine.is_some() {
-            store = store.kept_in(&config.path("store"))?;
+            let folder = config.path("store");
+            // The engine makes it too, but only when it comes to it.
+            std::fs::create_dir_all(&folder)
+                .and_then(|()| store.keep_in(&folder))
+                .with_context(|| folder.display().to_string())?;
         }
         let store = Arc::new(store);
         let mut listener = Listener::new(config.listen.clone());

@@ -58,15 +58,15 @@ impl Store {
         })
     }
 
-    /// With the folder of the embedded engine, which leaves it to us to force to disk what it has written: then an insert is
+    /// Names the folder of the embedded engine, which leaves it to us to force to disk what it has written: then an insert is
     /// acknowledged when it would outlast a power cut.
     ///
     /// # Errors
     ///
     /// The folder can't be opened: end the program and say so.
-    pub fn kept_in(mut self, folder: &Path) -> io::Result<Self> {
+    pub fn keep_in(&mut self, folder: &Path) -> io::Result<()> {
         self.disk = Disk::of(folder)?;
-        Ok(self)
+        Ok(())
     }
 
     /// Makes the database, or brings it to this program's schema. Once, before anything else.
