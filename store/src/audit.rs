@@ -4,7 +4,6 @@
 //! know it and have lost the rows: ClickHouse notes a token before it puts the rows in their place, table by table. So
 //! after whatever may have taken either, the tables themselves are asked.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use flow::clock::NANOS_PER_SECOND;
@@ -12,20 +11,16 @@ use flow::{FlowBatch, Timestamp};
 
 use crate::block::life;
 use crate::error::StoreError;
-use crate::plan::{Tier, Whole as _};
+use crate::plan::{ARRIVAL, Tier, Whole as _};
 use crate::question::Window;
-use crate::rebuild::{arrived, rows};
+use crate::rebuild::arrived;
 use crate::select::living;
 use crate::sql::Sql;
 use crate::store::Store;
-use crate::stored::{Name, around, name_of};
 
 /// How much of a batch's event time, and of its time of arrival, is compared in the rollups, up to its newest: an insert is
 /// in a rollup as a whole or not at all, and a look at all that an old record overlaps would read a day.
 const LOOK_BACK: Duration = Duration::from_secs(600);
-
-/// Width of a row of `extents`.
-const ARRIVAL: Duration = Duration::from_secs(300);
 
 impl Store {
     /// Whether each row of a batch is in `flows` once, and what rollups have of its time is what `flows` has. All but
@@ -67,34 +62,6 @@ impl Store {
         let times = self.times(collector, batch).await?;
         let missing = times.values().filter(|times| **times == 0).count() as u64;
         Ok(missing <= refused && times.values().all(|times| *times <= 1))
-    }
-
-    /// How often each row of a batch is in `flows`.
-    async fn times(
-        &self,
-        collector: &str,
-        batch: &FlowBatch,
-    ) -> Result<HashMap<Name, u64>, StoreError> {
-        let mut times: HashMap<Name, u64> = (0..batch.rows())
-            .map(|row| (name_of(batch, row), 0))
-            .collect();
-        let Some(stretch) = around(collector, batch) else {
-            return Ok(times);
-        };
-        let sql = Sql::text(format!(
-            "SELECT tape_segment, tape_offset, record_offset FROM {}.flows\nWHERE ",
-            self.config.database
-        ));
-        let sql = sql
-            .join(rows(&stretch))
-            .then("\nSETTINGS max_execution_time = 0");
-        let mut names = sql.query(&self.client).fetch::<Name>()?;
-        while let Some(name) = names.next().await? {
-            if let Some(times) = times.get_mut(&name) {
-                *times += 1;
-            }
-        }
-        Ok(times)
     }
 
     async fn rollups_agree(&self, batch: &FlowBatch) -> Result<bool, StoreError> {

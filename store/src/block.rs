@@ -130,9 +130,7 @@ fn put_sides<T: crate::native::Fixed>(
         let values = part
             .rows()
             .map(|row| side(added, row, [if_client, if_server]));
-        let nulls = values.clone().map(|value| u8::from(value.is_none()));
-        let values = values.map(|value| value.unwrap_or(T::BLANK));
-        block.nullable(name, T::TYPE, values, nulls);
+        block.gaps(name, values);
     }
 }
 

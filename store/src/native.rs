@@ -106,6 +106,17 @@ impl Block {
         self.fixed(self.rows, values);
     }
 
+    /// A column with gaps, by its values.
+    pub(crate) fn gaps<T: Fixed>(
+        &mut self,
+        name: &'static str,
+        values: impl Iterator<Item = Option<T>> + Clone,
+    ) {
+        let nulls = values.clone().map(|value| u8::from(value.is_none()));
+        let values = values.map(|value| value.unwrap_or(T::BLANK));
+        self.nullable(name, T::TYPE, values, nulls);
+    }
+
     /// One text for all rows.
     pub(crate) fn constant_text(&mut self, name: &'static str, text: &str) {
         let one = [Arc::from(text)];

@@ -71,6 +71,10 @@ pub(crate) struct Horizon {
     pub(crate) stored_since: Option<Timestamp>,
 }
 
+/// Width of a row of `extents`, in time of arrival.
+pub(crate) const ARRIVAL: Duration = Duration::from_secs(300);
+/// Seconds of the coarsest bucket: what is made anew at a time.
+pub(crate) const HOUR_S: i64 = 3600;
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Horizon {

@@ -13,7 +13,7 @@ use flow::{TapePosition, Timestamp};
 
 use crate::error::StoreError;
 use crate::observed::{self, Observations, Observed};
-use crate::plan::{Horizon, Tier, Whole};
+use crate::plan::{ARRIVAL, HOUR_S, Horizon, Tier, Whole};
 use crate::question::Window;
 use crate::rollup::{Part, Wanted, parts};
 use crate::schema::Names;
@@ -51,10 +51,7 @@ const ROLLUPS: [&str; 6] = [
     "interfaces_1h",
 ];
 
-const HOUR_S: i64 = 3600;
 const HOUR: Duration = Duration::from_secs(3600);
-/// Width of a row of `extents`.
-const ARRIVAL: Duration = Duration::from_secs(300);
 /// Hours that one statement deletes. Each statement waits until every part that it touches is written again.
 const HOURS_AT_ONCE: usize = 64;
 

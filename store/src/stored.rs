@@ -9,12 +9,10 @@ use serde::Deserialize;
 use crate::block::life;
 use crate::error::StoreError;
 use crate::older;
-use crate::plan::Tier;
+use crate::plan::{HOUR_S, Tier};
 use crate::rebuild::{Stretch, rows};
 use crate::sql::Sql;
 use crate::store::Store;
-
-const HOUR_NS: i64 = 3600 * NANOS_PER_SECOND;
 
 /// A row's name, as far as it is not the collector's.
 #[derive(Debug, PartialEq, Eq, Hash, Deserialize, clickhouse::Row)]
@@ -66,13 +64,27 @@ impl Store {
         collector: &str,
         batch: &FlowBatch,
     ) -> Result<Vec<bool>, StoreError> {
-        let mut has = vec![false; batch.rows()];
-        let Some(stretch) = around(collector, batch) else {
-            return Ok(has);
+        let times = self.times(collector, batch).await?;
+        let has = |row| {
+            times
+                .get(&name_of(batch, row))
+                .is_some_and(|times| *times > 0)
         };
-        let row_of: HashMap<Name, usize> = (0..batch.rows())
-            .map(|row| (name_of(batch, row), row))
+        Ok((0..batch.rows()).map(has).collect())
+    }
+
+    /// How often each row of a batch is in `flows`.
+    pub(crate) async fn times(
+        &self,
+        collector: &str,
+        batch: &FlowBatch,
+    ) -> Result<HashMap<Name, u64>, StoreError> {
+        let mut times: HashMap<Name, u64> = (0..batch.rows())
+            .map(|row| (name_of(batch, row), 0))
             .collect();
+        let Some(stretch) = around(collector, batch) else {
+            return Ok(times);
+        };
         let sql = Sql::text(format!(
             "SELECT tape_segment, tape_offset, record_offset FROM {}.flows\nWHERE ",
             self.config.database
@@ -82,11 +94,11 @@ impl Store {
             .then("\nSETTINGS max_execution_time = 0");
         let mut names = sql.query(&self.client).fetch::<Name>()?;
         while let Some(name) = names.next().await? {
-            if let Some(row) = row_of.get(&name) {
-                has[*row] = true;
+            if let Some(times) = times.get_mut(&name) {
+                *times += 1;
             }
         }
-        Ok(has)
+        Ok(times)
     }
 
     /// Rows that one import of a collector has brought into the store.
@@ -126,7 +138,7 @@ pub fn arrivals_of(batch: &FlowBatch) -> BTreeSet<i64> {
 }
 
 fn hour(nanos: i64) -> i64 {
-    nanos.div_euclid(HOUR_NS) * 3600
+    nanos.div_euclid(HOUR_S * NANOS_PER_SECOND) * HOUR_S
 }
 
 pub(crate) fn name_of(batch: &FlowBatch, row: usize) -> Name {

@@ -8,7 +8,7 @@ use flow::{FlowBatch, Timestamp};
 use super::cells::{Cells, Family};
 use super::{Extent, Interfaces, Rollups, Traffic, days, lived};
 use crate::block::side;
-use crate::native::{Block, Fixed};
+use crate::native::Block;
 
 /// Buckets of one block, at most. The engine makes a set of clients of each.
 ///
@@ -174,16 +174,8 @@ fn interfaces(made: &Rollups<'_>, chunks: &[Chunk<'_>]) -> Block {
             "exporter",
             groups().map(|group| Ipv6Addr::from_bits(group.exporter)),
         );
-        gaps(
-            block,
-            "in_interface",
-            groups().map(|group| group.in_interface),
-        );
-        gaps(
-            block,
-            "out_interface",
-            groups().map(|group| group.out_interface),
-        );
+        block.gaps("in_interface", groups().map(|group| group.in_interface));
+        block.gaps("out_interface", groups().map(|group| group.out_interface));
         let symbol: [Texts<'_, Interfaces>; 3] = [
             ("exporter_name", &added.exporter_name, |group| {
                 group.exporter_name
@@ -199,17 +191,6 @@ fn interfaces(made: &Rollups<'_>, chunks: &[Chunk<'_>]) -> Block {
             block.texts(name, column.texts(), groups().map(symbol));
         }
     })
-}
-
-/// A column with gaps.
-fn gaps<T: Fixed>(
-    block: &mut Block,
-    name: &'static str,
-    values: impl Iterator<Item = Option<T>> + Clone,
-) {
-    let nulls = values.clone().map(|value| u8::from(value.is_none()));
-    let values = values.map(|value| value.unwrap_or(T::BLANK));
-    block.nullable(name, T::TYPE, values, nulls);
 }
 
 fn extents(extents: &[Extent]) -> Block {
@@ -256,20 +237,24 @@ fn long_flows(batch: &FlowBatch, rows: &[(u32, u32)]) -> Block {
     block.full("total_packets", lives().map(|life| life.packets));
     block.full(
         "exporter",
-        places().map(|row| Ipv6Addr::from_bits(super::interfaces(batch, row).exporter)),
+        places().map(|row| {
+            origin
+                .exporter
+                .get(row)
+                .copied()
+                .unwrap_or(Ipv6Addr::UNSPECIFIED)
+        }),
     );
-    gaps(
-        &mut block,
+    block.gaps(
         "in_interface",
         places().map(|row| columns.in_interface.get(row)),
     );
-    gaps(
-        &mut block,
+    block.gaps(
         "out_interface",
         places().map(|row| columns.out_interface.get(row)),
     );
     let client = |row| side(added, row, [&columns.src_addr, &columns.dst_addr]);
-    gaps(&mut block, "client_addr", places().map(client));
+    block.gaps("client_addr", places().map(client));
     for (name, column) in [
         ("application", &added.application),
         ("client_site", &added.client_site),

@@ -13,20 +13,16 @@ mod cells;
 
 use std::net::Ipv6Addr;
 
-use flow::FlowBatch;
 use flow::batch::CounterKind;
-use flow::clock::NANOS_PER_SECOND;
 use flow::column::Symbol;
+use flow::{FlowBatch, Timestamp};
 
 use crate::block::{life, side};
-use crate::plan::Tier;
+use crate::plan::{ARRIVAL, HOUR_S, Tier};
 pub(crate) use blocks::{Part, parts};
 pub(crate) use cells::Life;
 use cells::{Family, Numbers};
 
-/// Width of a row of `extents`.
-const ARRIVAL_S: i64 = 300;
-const HOUR_S: i64 = 3600;
 const DAY_S: i64 = 86_400;
 
 /// A row of the rollups of traffic without its bucket.
@@ -129,7 +125,7 @@ impl<'b> Rollups<'b> {
     }
 
     fn extend(&mut self, row: usize, life: &Life) {
-        let arrival_s = received_s(self.batch, row).div_euclid(ARRIVAL_S) * ARRIVAL_S;
+        let arrival_s = received_at(self.batch, row).floor(ARRIVAL).seconds();
         let place = self.arrivals.of(arrival_s) as usize;
         if place == self.extents.len() {
             self.extents.push(Extent {
@@ -163,9 +159,8 @@ impl<'b> Rollups<'b> {
     }
 }
 
-fn received_s(batch: &FlowBatch, row: usize) -> i64 {
-    let received_at = batch.origin.received_at.get(row).copied().unwrap_or(0);
-    received_at.div_euclid(NANOS_PER_SECOND)
+fn received_at(batch: &FlowBatch, row: usize) -> Timestamp {
+    Timestamp::from_nanos(batch.origin.received_at.get(row).copied().unwrap_or(0))
 }
 
 /// A day as the engine's `Date`: days since 1970.
@@ -175,7 +170,7 @@ fn days(seconds: i64) -> u16 {
 
 /// The day of arrival.
 fn day(batch: &FlowBatch, row: usize) -> u16 {
-    days(received_s(batch, row))
+    days(received_at(batch, row).seconds())
 }
 
 /// What answers add up, as the computed columns `total_octets` and `total_packets` of `flows`: both directions of the record,
