@@ -12,7 +12,8 @@ use flow::clock::NANOS_PER_MILLI;
 use flow::column::{Column, Symbol};
 use flow::measure::MEASURES;
 
-use crate::native::Block;
+use crate::native::{Block, Fixed};
+use crate::rare::{Rare, is_rare};
 
 /// Who collected the batch and when it goes to the store.
 #[derive(Clone, Copy, Debug)]
@@ -22,61 +23,69 @@ pub(crate) struct Stamp<'a> {
     pub(crate) stored_at: u32,
 }
 
-/// The block of these rows of a batch, in this order.
-pub(crate) fn block(batch: &FlowBatch, order: &[u32], stamp: Stamp<'_>) -> Block {
-    let mut block = Block::new(order.len(), order.len() * OCTETS_A_ROW);
-    let part = Part { batch, order };
-    put_origin(&mut block, &part, stamp);
-    put_life(&mut block, &part);
-    put_ends(&mut block, &part);
-    put_plain(&mut block, &part);
-    put_boots(&mut block, &part);
-    put_rare(&mut block, &part);
-    put_pairs(&mut block, &part);
-    put_enrichment(&mut block, &part);
-    block
-}
-
-/// What a row of an ordinary exporter takes: asked for at once, as growing would copy.
-const OCTETS_A_ROW: usize = 240;
-
 /// Some rows of a batch, in an order of their own.
-struct Part<'b> {
+pub(crate) struct Part<'b> {
     batch: &'b FlowBatch,
-    order: &'b [u32],
+    order: Vec<u32>,
+    rare: Rare<'b>,
 }
 
 impl<'b> Part<'b> {
+    pub(crate) fn of(batch: &'b FlowBatch, order: Vec<u32>) -> Self {
+        Self {
+            batch,
+            order,
+            rare: Rare::of(batch),
+        }
+    }
+
+    /// They as a block.
+    pub(crate) fn block<'v>(&'v self, stamp: Stamp<'_>) -> Block<'v> {
+        let mut block = Block::new(self.order.len());
+        put_origin(&mut block, self, stamp);
+        put_life(&mut block, self);
+        put_ends(&mut block, self);
+        put_plain(&mut block, self);
+        put_boots(&mut block, self);
+        self.rare.put(&mut block, self.rows());
+        put_pairs(&mut block, self);
+        put_enrichment(&mut block, self);
+        block
+    }
+
     /// The numbers of the rows in the batch.
-    fn rows(&self) -> impl ExactSizeIterator<Item = usize> + Clone + use<'b> {
+    fn rows<'v>(&'v self) -> impl ExactSizeIterator<Item = usize> + Clone + Send + use<'v, 'b> {
         self.order.iter().map(|row| *row as usize)
     }
 
     /// Of a column, which may end before the batch does; then it has `missing`.
-    fn of<'c, T: Copy>(
-        &self,
-        column: &'c [T],
+    fn of_column<'v, T: Copy + Send + Sync>(
+        &'v self,
+        column: &'v [T],
         missing: T,
-    ) -> impl ExactSizeIterator<Item = T> + use<'b, 'c, T> {
+    ) -> impl ExactSizeIterator<Item = T> + Send + use<'v, 'b, T> {
         self.rows()
             .map(move |row| column.get(row).copied().unwrap_or(missing))
     }
 }
 
-fn put_origin(block: &mut Block, part: &Part<'_>, stamp: Stamp<'_>) {
+fn put_origin<'v>(block: &mut Block<'v>, part: &'v Part<'_>, stamp: Stamp<'_>) {
     let origin = &part.batch.origin;
-    let stored_at = part.rows().map(|_| stamp.stored_at);
+    let stored_at = std::iter::repeat_n(stamp.stored_at, part.order.len());
     block.typed_full("stored_at", "DateTime('UTC')", stored_at);
     block.constant_text("collector", stamp.collector);
-    block.full("received_at", part.of(&origin.received_at, 0));
-    block.full("tape_segment", part.of(&origin.tape_segment, 0));
-    block.full("tape_offset", part.of(&origin.tape_offset, 0));
-    block.full("record_offset", part.of(&origin.record_offset, 0));
-    block.full("feed", part.of(&origin.feed, 0));
-    block.full("exporter", part.of(&origin.exporter, Ipv6Addr::UNSPECIFIED));
-    block.full("domain", part.of(&origin.domain, 0));
-    block.full("version", part.of(&origin.version, 0));
-    block.full("template", part.of(&origin.template, 0));
+    block.full("received_at", part.of_column(&origin.received_at, 0));
+    block.full("tape_segment", part.of_column(&origin.tape_segment, 0));
+    block.full("tape_offset", part.of_column(&origin.tape_offset, 0));
+    block.full("record_offset", part.of_column(&origin.record_offset, 0));
+    block.full("feed", part.of_column(&origin.feed, 0));
+    block.full(
+        "exporter",
+        part.of_column(&origin.exporter, Ipv6Addr::UNSPECIFIED),
+    );
+    block.full("domain", part.of_column(&origin.domain, 0));
+    block.full("version", part.of_column(&origin.version, 0));
+    block.full("template", part.of_column(&origin.template, 0));
 }
 
 /// The first and last instant of a flow's life as the schema wants it, nanoseconds: never absent, never before 1970, never
@@ -88,17 +97,17 @@ pub(crate) fn life(batch: &FlowBatch, row: usize) -> (i64, i64) {
     (begin, last.unwrap_or(begin).max(begin))
 }
 
-fn put_life(block: &mut Block, part: &Part<'_>) {
+fn put_life<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
     block.full("begins_at", part.rows().map(|row| life(part.batch, row).0));
     block.full("ends_at", part.rows().map(|row| life(part.batch, row).1));
     let (start, end) = (&part.batch.columns.start, &part.batch.columns.end);
     for (name, column) in [("has_start", start), ("has_end", end)] {
-        block.full(name, part.of(column.nulls(), 1).map(|null| 1 - null));
+        block.full(name, part.of_column(column.nulls(), 1).map(|null| 1 - null));
     }
 }
 
 /// Source and destination, as client and server.
-fn put_ends(block: &mut Block, part: &Part<'_>) {
+fn put_ends<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
     let columns = &part.batch.columns;
     put_sides(
         block,
@@ -114,11 +123,11 @@ fn put_ends(block: &mut Block, part: &Part<'_>) {
     );
 }
 
-fn put_sides<T: crate::native::Fixed>(
-    block: &mut Block,
-    part: &Part<'_>,
+fn put_sides<'v, T: Fixed>(
+    block: &mut Block<'v>,
+    part: &'v Part<'_>,
     [client, server]: [&'static str; 2],
-    [source, destination]: [&Column<T>; 2],
+    [source, destination]: [&'v Column<T>; 2],
 ) {
     if source.is_absent() && destination.is_absent() {
         return;
@@ -129,7 +138,7 @@ fn put_sides<T: crate::native::Fixed>(
     {
         let values = part
             .rows()
-            .map(|row| side(added, row, [if_client, if_server]));
+            .map(move |row| side(added, row, [if_client, if_server]));
         block.gaps(name, values);
     }
 }
@@ -150,20 +159,11 @@ pub(crate) fn side<T: flow::column::Blank>(
 macro_rules! plain {
     ($($name:ident: $type:ty,)+) => {
         /// Every column of the vocabulary that is stored as it is.
-        fn put_plain(block: &mut Block, part: &Part<'_>) {
+        fn put_plain<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
             let columns: &Columns = &part.batch.columns;
             $(if !columns.$name.is_absent() && !is_stored_apart(stringify!($name)) {
                 put_column(block, part, stringify!($name), &columns.$name);
             })+
-        }
-
-        /// Those of a batch that are stored as pairs of a map.
-        fn rare(columns: &Columns) -> Rare<'_> {
-            let mut found = Rare::default();
-            $(if !columns.$name.is_absent() && is_rare(stringify!($name)) {
-                <$type as Paired>::add(&mut found, stringify!($name), &columns.$name);
-            })+
-            found
         }
     };
 }
@@ -181,141 +181,12 @@ const STORED_APART: &[&str] = &[
     "dst_port",
 ];
 
-/// Columns of numbers that few exporters send. They are pairs of a map: a column costs each insert and each merge of every row
-/// (measured: 70 absent columns were half of both).
-pub(crate) const RARE_NUMBERS: &[&str] = &[
-    "reverse_start",
-    "reverse_end",
-    "reverse_tcp_flags",
-    "icmp_type_code",
-    "post_vlan",
-    "src_mac",
-    "dst_mac",
-    "biflow_direction",
-    "min_ttl",
-    "max_ttl",
-    "forwarding_status",
-    "firewall_event",
-    "nat_event",
-    "nat_src_port",
-    "nat_dst_port",
-    "vni",
-    "inner_src_port",
-    "inner_dst_port",
-    "inner_protocol",
-    "in_vrf",
-    "out_vrf",
-    "mpls_label",
-    "flow_label",
-    "flow_id",
-    "dropped_octets",
-    "dropped_packets",
-    "exporter_application_id",
-];
-
-/// As [`RARE_NUMBERS`], of addresses.
-pub(crate) const RARE_ADDRESSES: &[&str] = &[
-    "bgp_next_hop",
-    "nat_src_addr",
-    "nat_dst_addr",
-    "inner_src_addr",
-    "inner_dst_addr",
-];
-
-fn is_rare(name: &str) -> bool {
-    RARE_NUMBERS.contains(&name) || RARE_ADDRESSES.contains(&name)
-}
-
 fn is_stored_apart(name: &str) -> bool {
     is_rare(name) || STORED_APART.contains(&name)
 }
 
-/// A column's value in a row.
-type ValueOf<'b, T> = Box<dyn Fn(usize) -> Option<T> + 'b>;
-
-/// Rare columns that a batch has.
-#[derive(Default)]
-struct Rare<'b> {
-    numbers: Vec<(&'static str, ValueOf<'b, u64>)>,
-    addresses: Vec<(&'static str, ValueOf<'b, Ipv6Addr>)>,
-}
-
-/// A type whose values can be pairs of a map.
-trait Paired: Sized {
-    fn add<'b>(to: &mut Rare<'b>, name: &'static str, column: &'b Column<Self>);
-}
-
-macro_rules! paired {
-    ($($type:ty),+) => {
-        $(impl Paired for $type {
-            fn add<'b>(to: &mut Rare<'b>, name: &'static str, column: &'b Column<Self>) {
-                to.numbers.push((name, Box::new(|row| column.get(row).map(u64::from))));
-            }
-        })+
-    };
-}
-paired!(u8, u16, u32, u64);
-
-impl Paired for i64 {
-    fn add<'b>(to: &mut Rare<'b>, name: &'static str, column: &'b Column<Self>) {
-        let value = |row| column.get(row).map(i64::cast_unsigned);
-        to.numbers.push((name, Box::new(value)));
-    }
-}
-
-impl Paired for Ipv6Addr {
-    fn add<'b>(to: &mut Rare<'b>, name: &'static str, column: &'b Column<Self>) {
-        to.addresses.push((name, Box::new(|row| column.get(row))));
-    }
-}
-
-fn put_rare(block: &mut Block, part: &Part<'_>) {
-    let rare = rare(&part.batch.columns);
-    put_map(
-        block,
-        part,
-        ("rare_numbers", "UInt64"),
-        &rare.numbers,
-        |block, values| {
-            block.map_numbers(values);
-        },
-    );
-    put_map(
-        block,
-        part,
-        ("rare_addresses", "IPv6"),
-        &rare.addresses,
-        |block, values| {
-            block.map_addresses(values);
-        },
-    );
-}
-
-/// A map of the columns that a row has; nothing if no row has any.
-fn put_map<'b, T: 'b>(
-    block: &mut Block,
-    part: &Part<'_>,
-    (name, value_type): (&'static str, &str),
-    columns: &'b [(&'static str, ValueOf<'_, T>)],
-    put: impl FnOnce(&mut Block, &mut dyn Iterator<Item = T>),
-) {
-    if columns.is_empty() {
-        return;
-    }
-    let pairs = |row: usize| {
-        let each = columns.iter();
-        each.filter_map(move |(name, value)| Some((*name, value(row)?)))
-    };
-    block.map(name, value_type, part.rows().map(|row| pairs(row).count()));
-    block.map_texts(part.rows().flat_map(pairs).map(|(name, _)| name));
-    put(
-        block,
-        &mut part.rows().flat_map(pairs).map(|(_, value)| value),
-    );
-}
-
 /// When the exporter began, as each of the two stamps has it: what it said is the difference to the flow's life.
-fn put_boots(block: &mut Block, part: &Part<'_>) {
+fn put_boots<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
     let columns = &part.batch.columns;
     let lives = || part.rows().map(|row| life(part.batch, row));
     put_boot(
@@ -334,36 +205,36 @@ fn put_boots(block: &mut Block, part: &Part<'_>) {
     );
 }
 
-fn put_boot(
-    block: &mut Block,
-    part: &Part<'_>,
+fn put_boot<'v>(
+    block: &mut Block<'v>,
+    part: &'v Part<'_>,
     name: &'static str,
-    uptimes: &Column<u32>,
-    stamps: impl Iterator<Item = i64>,
+    uptimes: &'v Column<u32>,
+    stamps: impl Iterator<Item = i64> + Send + 'v,
 ) {
     if uptimes.is_absent() {
         return;
     }
-    let uptime = part.of(uptimes.values(), 0).map(i64::from);
+    let uptime = part.of_column(uptimes.values(), 0).map(i64::from);
     let boots = stamps
         .zip(uptime)
         .map(|(at, uptime)| at / NANOS_PER_MILLI - uptime);
-    block.nullable(name, "Int64", boots, part.of(uptimes.nulls(), 1));
+    block.nullable(name, "Int64", boots, part.of_column(uptimes.nulls(), 1));
 }
 
-fn put_column<T: crate::native::Fixed>(
-    block: &mut Block,
-    part: &Part<'_>,
+fn put_column<'v, T: Fixed>(
+    block: &mut Block<'v>,
+    part: &'v Part<'_>,
     name: &'static str,
-    column: &Column<T>,
+    column: &'v Column<T>,
 ) {
     let type_name = code_type(name).unwrap_or_else(|| T::TYPE.to_owned());
     let (values, nulls) = (column.values(), column.nulls());
     block.nullable(
         name,
         &type_name,
-        part.of(values, T::BLANK),
-        part.of(nulls, 1),
+        part.of_column(values, T::BLANK),
+        part.of_column(nulls, 1),
     );
 }
 
@@ -389,7 +260,7 @@ pub(crate) fn code_type(column: &str) -> Option<String> {
     Some(format!("Enum8({})", values.join(", ")))
 }
 
-fn put_pairs(block: &mut Block, part: &Part<'_>) {
+fn put_pairs<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
     let measures = &part.batch.measures;
     if !measures.is_absent() {
         let pairs = || part.rows().flat_map(|row| measures.get(row));
@@ -400,8 +271,8 @@ fn put_pairs(block: &mut Block, part: &Part<'_>) {
         };
         let counts = part.rows().map(|row| measures.get(row).count());
         block.map("measures", "UInt64", counts);
-        block.map_texts(pairs().map(|(id, _)| name(id)));
-        block.map_numbers(pairs().map(|(_, value)| *value));
+        block.map_texts(pairs().map(move |(id, _)| name(id)));
+        block.map_values(pairs().map(|(_, value)| *value));
     }
     let extras = &part.batch.extras;
     if !extras.is_absent() {
@@ -413,14 +284,14 @@ fn put_pairs(block: &mut Block, part: &Part<'_>) {
     }
 }
 
-fn put_enrichment(block: &mut Block, part: &Part<'_>) {
+fn put_enrichment<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
     let added = &part.batch.enrichment;
     for (name, flags) in [
         ("src_is_client", &added.src_is_client),
         ("accounting", &added.accounting),
     ] {
         if !flags.is_empty() {
-            block.full(name, part.of(flags, 1));
+            block.full(name, part.of_column(flags, 1));
         }
     }
     put_codes(
@@ -448,26 +319,28 @@ fn put_enrichment(block: &mut Block, part: &Part<'_>) {
         ("in_vrf_name", &added.in_vrf_name),
     ] {
         if !texts.is_absent() {
-            let symbols = part.of(texts.rows(), Symbol::default());
+            let symbols = part.of_column(texts.rows(), Symbol::default());
             block.texts(name, texts.texts(), symbols);
         }
     }
 }
 
 /// Codes without gaps of their own: a number that is no code is a gap.
-fn put_codes(
-    block: &mut Block,
-    part: &Part<'_>,
+fn put_codes<'v>(
+    block: &mut Block<'v>,
+    part: &'v Part<'_>,
     name: &'static str,
-    codes: &[u8],
-    known: impl Fn(u8) -> bool,
+    codes: &'v [u8],
+    known: fn(u8) -> bool,
 ) {
     if codes.is_empty() {
         return;
     }
-    let nulls = part.of(codes, 0).map(|code| u8::from(!known(code)));
+    let nulls = part
+        .of_column(codes, 0)
+        .map(move |code| u8::from(!known(code)));
     let type_name = code_type(name).unwrap_or_default();
-    block.nullable(name, &type_name, part.of(codes, 0), nulls);
+    block.nullable(name, &type_name, part.of_column(codes, 0), nulls);
 }
 
 #[cfg(test)]
@@ -509,7 +382,8 @@ mod tests {
             collector: "here",
             stored_at: 0,
         };
-        let names = block(&batch, &[0], stamp).names().to_vec();
+        let part = Part::of(&batch, vec![0]);
+        let names = part.block(stamp).names().to_vec();
         assert!(names.contains(&"octets") && !names.contains(&"packets"));
         assert!(!names.contains(&"client_addr") && !names.contains(&"measures"));
     }
@@ -540,9 +414,10 @@ mod tests {
             collector: "here",
             stored_at: 0,
         };
-        let part = block(&whole, &[2, 3], stamp);
-        let alone = block(&tail, &[0, 1], stamp);
-        assert_eq!(part.names(), alone.names());
-        assert_eq!(part.finish(), alone.finish());
+        let part = Part::of(&whole, vec![2, 3]);
+        let alone = Part::of(&tail, vec![0, 1]);
+        let (part, alone) = (part.block(stamp).encode(), alone.block(stamp).encode());
+        assert_eq!(part.names, alone.names);
+        assert_eq!(part.octets, alone.octets);
     }
 }

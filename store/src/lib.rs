@@ -13,8 +13,8 @@
 //! | [`config`], [`error`], [`stats`] | as everywhere |
 //! | `connection`, `disk` | Unix socket or URL; forcing to disk what the embedded engine wrote |
 //! | `schema`, `older` | the SQL files of `schema/`; databases from before them |
-//! | `pieces` | where a large batch is cut |
-//! | `block`, `order`, `native` | a batch as ClickHouse's own format, in the order of the table |
+//! | `attempt`, `pieces` | one attempt to insert a batch; where a large one is cut |
+//! | `block`, `rare`, `order`, `native` | a batch as ClickHouse's own format, in the order of the table |
 //! | `rollup` | what is derived from a batch: sums by bucket and group |
 //! | `observed` | stored records as a batch again, for making rollups anew |
 //! | `plan` | which table answers which part of a window |
@@ -35,6 +35,7 @@ pub mod store;
 pub mod stored;
 pub mod writer;
 
+mod attempt;
 mod block;
 mod connection;
 mod disk;
@@ -47,6 +48,7 @@ mod order;
 mod pieces;
 mod plan;
 mod predicate;
+mod rare;
 mod records;
 mod rollup;
 mod schema;

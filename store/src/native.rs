@@ -10,7 +10,7 @@ use bytes::Bytes;
 use flow::column::{Blank, Symbol};
 
 /// A value of fixed width.
-pub(crate) trait Fixed: Blank {
+pub(crate) trait Fixed: Blank + Send + Sync + 'static {
     /// ClickHouse's name of its type.
     const TYPE: &'static str;
     /// Its octets.
@@ -41,26 +41,38 @@ fixed! {
     Ipv6Addr => "IPv6", octets;
 }
 
-/// One block under construction: every column has `rows` rows.
-#[derive(Debug)]
-pub(crate) struct Block {
+/// Writes some of a column behind what is there, up to about [`CHUNK_OCTETS`] in all; whether there is more.
+type Writing<'v> = Box<dyn FnMut(&mut Vec<u8>) -> bool + Send + 'v>;
+
+/// One block: columns of `rows` rows, written when they are sent. So what is on its way takes little memory, and the engine
+/// reads the first column while the second is written.
+pub(crate) struct Block<'v> {
     rows: usize,
     names: Vec<&'static str>,
-    body: Vec<u8>,
+    written: Vec<Writing<'v>>,
 }
 
+/// A block as it goes to the engine.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) names: Vec<&'static str>,
+    pub(crate) octets: Vec<Bytes>,
+}
+
+/// Octets that are sent at a time: small enough for the allocator to use the same memory again.
+const CHUNK_OCTETS: usize = 192 << 10;
 /// The version of `LowCardinality` with the dictionary in the block (`SharedDictionariesWithAdditionalKeys`).
 const LOW_CARDINALITY: u64 = 1;
 /// The dictionary is in this block, and is all of it.
 const OWN_DICTIONARY: u64 = (1 << 9) | (1 << 10);
 
-impl Block {
-    /// An empty block of `rows` rows, for which `octets` may suffice.
-    pub(crate) fn new(rows: usize, octets: usize) -> Self {
+impl<'v> Block<'v> {
+    /// An empty block of `rows` rows.
+    pub(crate) fn new(rows: usize) -> Self {
         Self {
             rows,
             names: Vec::new(),
-            body: Vec::with_capacity(octets + 4096),
+            written: Vec::new(),
         }
     }
 
@@ -70,15 +82,38 @@ impl Block {
     }
 
     /// What to send, in order: how many columns and rows, and the columns.
-    pub(crate) fn finish(self) -> [Bytes; 2] {
-        let mut head = Vec::new();
-        put_number(&mut head, self.names.len());
-        put_number(&mut head, self.rows);
-        [head.into(), self.body.into()]
+    pub(crate) fn into_octets(self) -> impl Iterator<Item = Bytes> + Send + use<'v> {
+        let mut octets = Vec::with_capacity(CHUNK_OCTETS);
+        put_number(&mut octets, self.names.len());
+        put_number(&mut octets, self.rows);
+        let mut written = self.written.into_iter().peekable();
+        std::iter::from_fn(move || {
+            while octets.len() < CHUNK_OCTETS
+                && let Some(writing) = written.peek_mut()
+            {
+                if !writing(&mut octets) {
+                    written.next();
+                }
+            }
+            let next = Vec::with_capacity(written.peek().map_or(0, |_| CHUNK_OCTETS));
+            let full = std::mem::replace(&mut octets, next);
+            (!full.is_empty()).then(|| full.into())
+        })
+    }
+
+    /// All of it at once.
+    pub(crate) fn encode(self) -> Encoded {
+        let names = self.names.clone();
+        let octets = self.into_octets().collect();
+        Encoded { names, octets }
     }
 
     /// A column without gaps, a value for each row.
-    pub(crate) fn full<T: Fixed>(&mut self, name: &'static str, values: impl Iterator<Item = T>) {
+    pub(crate) fn full<T: Fixed>(
+        &mut self,
+        name: &'static str,
+        values: impl Iterator<Item = T> + Send + 'v,
+    ) {
         self.typed_full(name, T::TYPE, values);
     }
 
@@ -87,7 +122,7 @@ impl Block {
         &mut self,
         name: &'static str,
         type_name: &str,
-        values: impl Iterator<Item = T>,
+        values: impl Iterator<Item = T> + Send + 'v,
     ) {
         self.head(name, type_name);
         self.fixed(self.rows, values);
@@ -98,8 +133,8 @@ impl Block {
         &mut self,
         name: &'static str,
         type_name: &str,
-        values: impl Iterator<Item = T>,
-        nulls: impl Iterator<Item = u8>,
+        values: impl Iterator<Item = T> + Send + 'v,
+        nulls: impl Iterator<Item = u8> + Send + 'v,
     ) {
         self.head(name, &format!("Nullable({type_name})"));
         self.fixed(self.rows, nulls);
@@ -110,7 +145,7 @@ impl Block {
     pub(crate) fn gaps<T: Fixed>(
         &mut self,
         name: &'static str,
-        values: impl Iterator<Item = Option<T>> + Clone,
+        values: impl Iterator<Item = Option<T>> + Clone + Send + 'v,
     ) {
         let nulls = values.clone().map(|value| u8::from(value.is_none()));
         let values = values.map(|value| value.unwrap_or(T::BLANK));
@@ -128,20 +163,22 @@ impl Block {
         &mut self,
         name: &'static str,
         names: &[Arc<str>],
-        symbols: impl Iterator<Item = Symbol>,
+        symbols: impl Iterator<Item = Symbol> + Send + 'v,
     ) {
         self.head(name, "LowCardinality(String)");
         // With '' as the first key the symbols are the dictionary's own numbers.
         let keys = names.len() + 1;
         let (index_type, width) = index_width(keys);
-        self.number(LOW_CARDINALITY);
-        self.number(index_type | OWN_DICTIONARY);
-        self.number(keys as u64);
-        put_text(&mut self.body, "");
+        let mut dictionary = Vec::new();
+        put_u64(&mut dictionary, LOW_CARDINALITY);
+        put_u64(&mut dictionary, index_type | OWN_DICTIONARY);
+        put_u64(&mut dictionary, keys as u64);
+        put_text(&mut dictionary, "");
         for key in names {
-            put_text(&mut self.body, key);
+            put_text(&mut dictionary, key);
         }
-        self.number(self.rows as u64);
+        put_u64(&mut dictionary, self.rows as u64);
+        self.once(dictionary);
         let octets = symbols.map(|symbol| symbol.0.to_le_bytes());
         match width {
             1 => self.fixed(self.rows, octets.map(|[low, ..]| low)),
@@ -159,39 +196,32 @@ impl Block {
         &mut self,
         name: &'static str,
         value_type: &str,
-        pairs: impl Iterator<Item = usize>,
+        pairs: impl Iterator<Item = usize> + Send + 'v,
     ) {
         self.head(name, &format!("Map(String, {value_type})"));
         self.offsets(pairs);
     }
 
     /// Keys or values of a map that are texts.
-    pub(crate) fn map_texts<'t>(&mut self, texts: impl Iterator<Item = &'t str>) {
-        for text in texts {
-            put_text(&mut self.body, text);
-        }
+    pub(crate) fn map_texts<'t: 'v>(&mut self, texts: impl Iterator<Item = &'t str> + Send + 'v) {
+        self.each(texts, put_text);
     }
 
-    /// Values of a map that are numbers.
-    pub(crate) fn map_numbers(&mut self, values: impl Iterator<Item = u64>) {
-        for value in values {
-            self.number(value);
-        }
-    }
-
-    /// Values of a map that are addresses.
-    pub(crate) fn map_addresses(&mut self, values: impl Iterator<Item = Ipv6Addr>) {
-        for value in values {
-            self.body.extend_from_slice(&value.octets());
-        }
+    /// Values of a map that are numbers or addresses.
+    pub(crate) fn map_values<T: Fixed>(&mut self, values: impl Iterator<Item = T> + Send + 'v) {
+        self.each(values, |to, value| {
+            let from = to.len();
+            to.resize(from + T::WIDTH, 0);
+            value.put(&mut to[from..]);
+        });
     }
 
     /// A column of sets of values without gaps, in a type that allows them: how many each row has, and all of them.
     pub(crate) fn sets<T: Fixed>(
         &mut self,
         name: &'static str,
-        sizes: impl Iterator<Item = usize>,
-        values: impl ExactSizeIterator<Item = T>,
+        sizes: impl Iterator<Item = usize> + Send + 'v,
+        values: impl ExactSizeIterator<Item = T> + Send + 'v,
     ) {
         self.head(name, &format!("Array(Nullable({}))", T::TYPE));
         self.offsets(sizes);
@@ -202,16 +232,14 @@ impl Block {
 
     fn head(&mut self, name: &'static str, type_name: &str) {
         self.names.push(name);
-        put_text(&mut self.body, name);
-        put_text(&mut self.body, type_name);
-    }
-
-    fn number(&mut self, number: u64) {
-        self.body.extend_from_slice(&number.to_le_bytes());
+        let mut head = Vec::new();
+        put_text(&mut head, name);
+        put_text(&mut head, type_name);
+        self.once(head);
     }
 
     /// Where the values of each row end.
-    fn offsets(&mut self, sizes: impl Iterator<Item = usize>) {
+    fn offsets(&mut self, sizes: impl Iterator<Item = usize> + Send + 'v) {
         let ends = sizes.scan(0_u64, |end, size| {
             *end += size as u64;
             Some(*end)
@@ -219,15 +247,45 @@ impl Block {
         self.fixed(self.rows, ends);
     }
 
-    #[inline]
-    fn fixed<T: Fixed>(&mut self, count: usize, values: impl Iterator<Item = T>) {
-        let from = self.body.len();
-        // Whole first: asking for room value by value costs more than the copy.
-        self.body.resize(from + count * T::WIDTH, 0);
-        let places = self.body[from..].chunks_exact_mut(T::WIDTH);
-        for (place, value) in places.zip(values) {
-            value.put(place);
-        }
+    fn once(&mut self, octets: Vec<u8>) {
+        self.written.push(Box::new(move |to| {
+            to.extend_from_slice(&octets);
+            false
+        }));
+    }
+
+    /// Items of any length.
+    fn each<I>(
+        &mut self,
+        mut items: impl Iterator<Item = I> + Send + 'v,
+        put: impl Fn(&mut Vec<u8>, I) + Send + 'v,
+    ) {
+        self.written.push(Box::new(move |to| {
+            for item in items.by_ref() {
+                put(to, item);
+                if to.len() >= CHUNK_OCTETS {
+                    return true;
+                }
+            }
+            false
+        }));
+    }
+
+    /// `count` values of one width.
+    fn fixed<T: Fixed>(&mut self, count: usize, mut values: impl Iterator<Item = T> + Send + 'v) {
+        let mut left = count;
+        self.written.push(Box::new(move |to| {
+            let from = to.len();
+            let some = left.min(CHUNK_OCTETS.saturating_sub(from) / T::WIDTH + 1);
+            // Whole first: asking for room value by value costs more than the copy.
+            to.resize(from + some * T::WIDTH, 0);
+            let places = to[from..].chunks_exact_mut(T::WIDTH);
+            for (place, value) in places.zip(values.by_ref()) {
+                value.put(place);
+            }
+            left -= some;
+            left > 0
+        }));
     }
 }
 
@@ -252,6 +310,10 @@ fn put_number(to: &mut Vec<u8>, mut number: usize) {
     }
 }
 
+fn put_u64(to: &mut Vec<u8>, number: u64) {
+    to.extend_from_slice(&number.to_le_bytes());
+}
+
 fn put_text(to: &mut Vec<u8>, text: &str) {
     put_number(to, text.len());
     to.extend_from_slice(text.as_bytes());
@@ -266,17 +328,17 @@ mod tests {
     fn a_block_is_what_clickhouse_writes_itself() {
         // SELECT toNullable(toUInt16(513)) AS a, toLowCardinality('xy') AS b, map('k', toUInt64(7)) AS c,
         // [toNullable(toUInt8(5))] AS d FORMAT Native, octet by octet.
-        let mut block = Block::new(1, 0);
         let mut number = Column::default();
         number.set(0, 513_u16);
-        let values = number.values().iter().copied();
-        block.nullable("a", u16::TYPE, values, number.nulls().iter().copied());
         let mut name = TextColumn::default();
         name.set_text(0, "xy");
+        let mut block = Block::new(1);
+        let values = number.values().iter().copied();
+        block.nullable("a", u16::TYPE, values, number.nulls().iter().copied());
         block.texts("b", name.texts(), name.rows().iter().copied());
         block.map("c", "UInt64", std::iter::once(1));
         block.map_texts(std::iter::once("k"));
-        block.map_numbers(std::iter::once(7));
+        block.map_values(std::iter::once(7_u64));
         block.sets("d", std::iter::once(1), [5_u8].into_iter());
         let mut expected = vec![4, 1];
         expected.extend(b"\x01a\x10Nullable(UInt16)\x00\x01\x02");
@@ -287,7 +349,7 @@ mod tests {
         expected.extend([1, 0, 0, 0, 0, 0, 0, 0, 1]);
         expected.extend(b"\x01c\x13Map(String, UInt64)\x01\0\0\0\0\0\0\0\x01k\x07\0\0\0\0\0\0\0");
         expected.extend(b"\x01d\x16Array(Nullable(UInt8))\x01\0\0\0\0\0\0\0\0\x05");
-        assert_eq!(block.finish().concat(), expected);
+        assert_eq!(block.encode().octets.concat(), expected);
     }
 
     #[test]

@@ -4,9 +4,9 @@
 //! rows are brought in. Nobody else writes there, and nothing is inserted before this is done, so whatever breaks, it is done
 //! again from the start. On a server others may write meanwhile; there it is refused.
 
-use crate::block::{RARE_ADDRESSES, RARE_NUMBERS};
 use crate::config::{Engine, Retention};
 use crate::error::StoreError;
+use crate::rare::{RARE_ADDRESSES, RARE_NUMBERS};
 use crate::schema::{Names, retention};
 use crate::sql::Sql;
 

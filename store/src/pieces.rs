@@ -11,8 +11,8 @@ use crate::plan::Tier;
 /// Rows of a piece, at most, and those of the rest of a datagram.
 ///
 /// More than a batch has, so that most are one piece. A row has some 400 octets in the engine, absent columns included, and
-/// a statement 334 MiB of an engine of 1 GB.
-const ROWS_MAX: usize = 1 << 17;
+/// a statement 334 MiB of an engine of 1 GB, 100 MiB of the smallest.
+const ROWS_MAX: usize = 1 << 18;
 /// Buckets of a rollup that the rows of a stretch are in, at most, and those of one more datagram: what making the rollups
 /// takes in memory, some 100 octets each.
 const BUCKETS_MAX: u64 = 500_000;
@@ -50,7 +50,7 @@ impl Piece {
 
 /// Rows that go into the rollups together, and the pieces in which they go into `flows`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Stretch {
+pub(crate) struct Derivation {
     pub(crate) rows: Range<usize>,
     pub(crate) pieces: Vec<Piece>,
 }
@@ -61,12 +61,12 @@ pub(crate) struct Stretch {
 /// By the batch alone, so that the same batch is always the same pieces: what was cut otherwise when it is repeated would
 /// be there twice, or not at all. Between datagrams only, and named by the tape: where a repetition differs by a datagram,
 /// all pieces before it keep name and content.
-pub(crate) fn stretches(batch: &FlowBatch, token: &str, sharded: bool) -> Vec<Stretch> {
+pub(crate) fn derivations(batch: &FlowBatch, token: &str, sharded: bool) -> Vec<Derivation> {
     let mut found = Vec::new();
     let (mut start, mut buckets) = (0, 0);
     let mut close = |rows: Range<usize>| {
         let pieces = pieces(batch, rows.clone(), token, sharded);
-        found.push(Stretch { rows, pieces });
+        found.push(Derivation { rows, pieces });
     };
     for row in 0..batch.rows() {
         if buckets >= BUCKETS_MAX && may_cut(batch, row, true, false) {
@@ -139,10 +139,10 @@ mod tests {
     }
 
     fn all(batch: &FlowBatch, sharded: bool) -> Vec<Piece> {
-        let stretches = stretches(batch, "t", sharded);
-        stretches
+        let derivations = derivations(batch, "t", sharded);
+        derivations
             .into_iter()
-            .flat_map(|stretch| stretch.pieces)
+            .flat_map(|derivation| derivation.pieces)
             .collect()
     }
 
@@ -157,26 +157,26 @@ mod tests {
     fn a_batch_is_cut_between_datagrams() {
         assert!(ends(&batch(0, 1, "")).is_empty());
         assert_eq!(ends(&batch(1, 1, "")), [1]);
-        assert_eq!(ends(&batch(131_072, 1, "")), [131_072]);
-        assert_eq!(ends(&batch(262_145, 1, "")), [131_072, 262_144, 262_145]);
-        // 4,370 datagrams of 30 records are the first with 131,072.
-        assert_eq!(ends(&batch(150_000, 30, "")), [131_100, 150_000]);
-        assert_eq!(ends(&batch(150_000, 150_000, "")), [150_000]);
+        assert_eq!(ends(&batch(262_144, 1, "")), [262_144]);
+        assert_eq!(ends(&batch(262_145, 1, "")), [262_144, 262_145]);
+        // 8,739 datagrams of 30 records are the first with 262,144.
+        assert_eq!(ends(&batch(300_000, 30, "")), [262_170, 300_000]);
+        assert_eq!(ends(&batch(300_000, 300_000, "")), [300_000]);
     }
 
     #[test]
     fn pieces_before_a_difference_keep_name_and_content() {
-        let whole = batch(300_000, 30, "");
+        let whole = batch(450_000, 30, "");
         let mut without = whole.clone();
-        // The datagram of rows 150,000 to 150,029 is known to be a duplicate this time.
-        let keep: Vec<bool> = (0..300_000)
-            .map(|row| !(150_000..150_030).contains(&row))
+        // The datagram of rows 300,000 to 300,029 is known to be a duplicate this time.
+        let keep: Vec<bool> = (0..450_000)
+            .map(|row| !(300_000..300_030).contains(&row))
             .collect();
         without.retain(&keep);
         let (first, second) = (all(&whole, false), all(&without, false));
         assert_eq!(first[0], second[0]);
         let tokens: Vec<&str> = first.iter().map(|piece| piece.token.as_str()).collect();
-        assert_eq!(tokens, ["t/3:0+24", "t/3:6555000+24", "t/3:13110000+24"]);
+        assert_eq!(tokens, ["t/3:0+24", "t/3:13108500+24"]);
         // The one with the difference has its name still.
         assert_eq!(second[1].token, tokens[1]);
     }

@@ -11,6 +11,7 @@ use clickhouse::{RowOwned, RowRead};
 use flow::clock::{self, NANOS_PER_SECOND};
 use flow::{TapePosition, Timestamp};
 
+use crate::attempt::insert_block;
 use crate::error::StoreError;
 use crate::observed::{self, Observations, Observed};
 use crate::plan::{ARRIVAL, HOUR_S, Horizon, Tier, Whole};
@@ -20,7 +21,6 @@ use crate::schema::Names;
 use crate::select::living;
 use crate::sql::{Sql, literal};
 use crate::store::Store;
-use crate::writer::insert_block;
 
 /// A stretch: rows of one collector whose datagram lies in [from, to) on its tape and arrived in
 /// [received_from, received_to).
@@ -251,11 +251,12 @@ impl Store {
             "INSERT INTO {}.{} (`{}`) SETTINGS insert_deduplication_token = {token}, {INSERT_SETTINGS} FORMAT Native",
             self.database(),
             part.table,
-            part.block.names().join("`, `"),
+            part.block.names.join("`, `"),
             token = literal(token),
         );
-        insert_block(&self.client, statement, part.block, None).await?;
-        Ok(())
+        let octets = part.block.octets.into_iter();
+        let ((), outcome) = insert_block(&self.client, statement, octets, None, || ()).await;
+        outcome
     }
 
     async fn delete(&self, table: &str, rows: Sql) -> Result<(), StoreError> {

@@ -32,9 +32,9 @@ counters! {
     refused_batches,
     /// Rows that the store refused for good.
     refused_rows,
-    /// Microseconds spent waiting for inserts.
+    /// Microseconds that inserts took.
     insert_us,
-    /// Microseconds spent making blocks.
+    /// Microseconds spent sorting rows and summing them up, mostly while the store is at work with an insert.
     encode_us,
     /// Questions asked.
     questions,

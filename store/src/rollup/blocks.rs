@@ -2,27 +2,24 @@
 
 use std::net::Ipv6Addr;
 
-use flow::column::{Symbol, TextColumn};
 use flow::{FlowBatch, Timestamp};
 
-use super::cells::{Cells, Family};
-use super::{Extent, Interfaces, Rollups, Traffic, days, lived};
+use super::cells::{Cells, Family, Numbers};
+use super::{Extent, Rollups, days, lived};
 use crate::block::side;
-use crate::native::Block;
+use crate::native::{Block, Encoded};
 
 /// Buckets of one block, at most. The engine makes a set of clients of each.
 ///
 /// Measured with an engine of 1 GB, where a statement has 334 MiB: 500,000 are too many.
 const CELLS_MAX: usize = 100_000;
-/// What a bucket takes without its clients.
-const OCTETS_A_CELL: usize = 96;
 
 /// A block, the table that it is for, and its name among those of the same rows.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(crate) table: &'static str,
     pub(crate) name: String,
-    pub(crate) block: Block,
+    pub(crate) block: Encoded,
 }
 
 /// All blocks, in an order and under names that the rows alone decide.
@@ -85,116 +82,119 @@ impl<'c> Chunk<'c> {
     }
 }
 
-/// The part that both families have: bucket, sums and clients; `groups` writes the rest, a group a row.
-fn bucketed(
-    made: &Rollups<'_>,
-    chunks: &[Chunk<'_>],
-    groups: impl FnOnce(&mut Block, &[u32]),
-) -> Block {
-    let rows: usize = chunks.iter().map(|chunk| chunk.to - chunk.from).sum();
-    let clients: Vec<(u32, u32)> = chunks.iter().flat_map(Chunk::clients).copied().collect();
-    let mut block = Block::new(rows, rows * OCTETS_A_CELL + clients.len() * 17);
-    let places = chunks.iter().flat_map(|chunk| {
-        let places = &chunk.cells.places.values[chunk.from..chunk.to];
-        places.iter().map(|place| (chunk.cells.width_s, *place))
-    });
-    let width = |seconds: i64| u16::try_from(seconds).unwrap_or(u16::MAX);
-    block.full("width", places.clone().map(|(width_s, _)| width(width_s)));
-    let buckets = places.clone().map(|(_, (bucket_s, _))| bucket_s);
-    block.typed_full("bucket", "DateTime64(0, 'UTC')", buckets);
-    let sums = chunks
-        .iter()
-        .flat_map(|chunk| &chunk.cells.sums[chunk.from..chunk.to]);
-    block.full("octets", sums.clone().map(|sums| sums.octets));
-    block.full("packets", sums.clone().map(|sums| sums.packets));
-    block.full("flows", sums.clone().map(|sums| sums.flows));
-    block.full("begun", sums.clone().map(|sums| sums.begun));
-    block.typed_full(
-        "stored_at",
-        "DateTime('UTC')",
-        sums.map(|sums| sums.stored_at),
-    );
-    let addresses = clients
-        .iter()
-        .map(|(_, client)| Ipv6Addr::from_bits(made.clients.values[*client as usize]));
-    block.sets("clients", sizes(chunks).into_iter(), addresses);
-    let numbers: Vec<u32> = places.map(|(_, (_, group))| group).collect();
-    groups(&mut block, &numbers);
-    block
+/// Buckets as rows of a block.
+struct Rows<'c> {
+    chunks: &'c [Chunk<'c>],
+    /// Cell and client.
+    clients: Vec<(u32, u32)>,
+    /// How many clients each bucket has.
+    sizes: Vec<usize>,
 }
 
-/// How many clients each bucket has.
-fn sizes(chunks: &[Chunk<'_>]) -> Vec<usize> {
-    let mut sizes = Vec::new();
-    for chunk in chunks {
-        let start = sizes.len();
-        sizes.resize(start + chunk.to - chunk.from, 0);
-        for (cell, _) in chunk.clients() {
-            sizes[start + *cell as usize - chunk.from] += 1;
+impl<'c> Rows<'c> {
+    fn of(chunks: &'c [Chunk<'c>]) -> Self {
+        let clients = chunks.iter().flat_map(Chunk::clients).copied().collect();
+        let mut sizes = Vec::new();
+        for chunk in chunks {
+            let start = sizes.len();
+            sizes.resize(start + chunk.to - chunk.from, 0);
+            for (cell, _) in chunk.clients() {
+                sizes[start + *cell as usize - chunk.from] += 1;
+            }
+        }
+        Self {
+            chunks,
+            clients,
+            sizes,
         }
     }
-    sizes
+
+    /// Width, start and group of each.
+    fn places(&self) -> impl Iterator<Item = (i64, (i64, u32))> + Clone + use<'c> {
+        self.chunks.iter().flat_map(|chunk| {
+            let places = &chunk.cells.places.values[chunk.from..chunk.to];
+            places.iter().map(|place| (chunk.cells.width_s, *place))
+        })
+    }
+
+    /// The group of each.
+    fn groups<K>(
+        &self,
+        groups: &'c Numbers<K>,
+    ) -> impl Iterator<Item = &'c K> + Clone + use<'c, K> {
+        self.places()
+            .map(|(_, (_, group))| &groups.values[group as usize])
+    }
+
+    /// The part that both families have: bucket, sums and clients.
+    fn block<'v>(&'v self, made: &'v Rollups<'_>) -> Block<'v> {
+        let mut block = Block::new(self.sizes.len());
+        let width = |seconds: i64| u16::try_from(seconds).unwrap_or(u16::MAX);
+        let widths = self.places().map(move |(width_s, _)| width(width_s));
+        block.full("width", widths);
+        let buckets = self.places().map(|(_, (bucket_s, _))| bucket_s);
+        block.typed_full("bucket", "DateTime64(0, 'UTC')", buckets);
+        let sums = self
+            .chunks
+            .iter()
+            .flat_map(|chunk| &chunk.cells.sums[chunk.from..chunk.to]);
+        block.full("octets", sums.clone().map(|sums| sums.octets));
+        block.full("packets", sums.clone().map(|sums| sums.packets));
+        block.full("flows", sums.clone().map(|sums| sums.flows));
+        block.full("begun", sums.clone().map(|sums| sums.begun));
+        let stored_at = sums.map(|sums| sums.stored_at);
+        block.typed_full("stored_at", "DateTime('UTC')", stored_at);
+        let addresses = self
+            .clients
+            .iter()
+            .map(|(_, client)| Ipv6Addr::from_bits(made.clients.values[*client as usize]));
+        block.sets("clients", self.sizes.iter().copied(), addresses);
+        block
+    }
 }
 
-/// A column of names, and a group's symbol in it.
-type Texts<'b, K> = (&'static str, &'b TextColumn, fn(&K) -> Symbol);
-
-fn traffic(made: &Rollups<'_>, chunks: &[Chunk<'_>]) -> Block {
+fn traffic(made: &Rollups<'_>, chunks: &[Chunk<'_>]) -> Encoded {
     let added = &made.batch.enrichment;
-    bucketed(made, chunks, |block, numbers| {
-        let groups = || {
-            numbers
-                .iter()
-                .map(|number| &made.traffic.groups.values[*number as usize])
-        };
-        block.full("feed", groups().map(|group| group.feed));
-        block.typed_full("day", "Date", groups().map(|group| group.day));
-        let symbol: [Texts<'_, Traffic>; 3] = [
-            ("application", &added.application, |group| group.application),
-            ("client_site", &added.client_site, |group| group.client_site),
-            ("server_site", &added.server_site, |group| group.server_site),
-        ];
-        for (name, column, symbol) in symbol {
-            block.texts(name, column.texts(), groups().map(symbol));
-        }
-    })
+    let rows = Rows::of(chunks);
+    let groups = || rows.groups(&made.traffic.groups);
+    let mut block = rows.block(made);
+    block.full("feed", groups().map(|group| group.feed));
+    block.typed_full("day", "Date", groups().map(|group| group.day));
+    let applications = groups().map(|group| group.application);
+    block.texts("application", added.application.texts(), applications);
+    let sites = groups().map(|group| group.client_site);
+    block.texts("client_site", added.client_site.texts(), sites);
+    let sites = groups().map(|group| group.server_site);
+    block.texts("server_site", added.server_site.texts(), sites);
+    block.encode()
 }
 
-fn interfaces(made: &Rollups<'_>, chunks: &[Chunk<'_>]) -> Block {
+fn interfaces(made: &Rollups<'_>, chunks: &[Chunk<'_>]) -> Encoded {
     let added = &made.batch.enrichment;
-    bucketed(made, chunks, |block, numbers| {
-        let groups = || {
-            numbers
-                .iter()
-                .map(|number| &made.interfaces.groups.values[*number as usize])
-        };
-        block.full("feed", groups().map(|group| group.feed));
-        block.typed_full("day", "Date", groups().map(|group| group.day));
-        block.full(
-            "exporter",
-            groups().map(|group| Ipv6Addr::from_bits(group.exporter)),
-        );
-        block.gaps("in_interface", groups().map(|group| group.in_interface));
-        block.gaps("out_interface", groups().map(|group| group.out_interface));
-        let symbol: [Texts<'_, Interfaces>; 3] = [
-            ("exporter_name", &added.exporter_name, |group| {
-                group.exporter_name
-            }),
-            ("in_interface_name", &added.in_interface_name, |group| {
-                group.in_interface_name
-            }),
-            ("out_interface_name", &added.out_interface_name, |group| {
-                group.out_interface_name
-            }),
-        ];
-        for (name, column, symbol) in symbol {
-            block.texts(name, column.texts(), groups().map(symbol));
-        }
-    })
+    let rows = Rows::of(chunks);
+    let groups = || rows.groups(&made.interfaces.groups);
+    let mut block = rows.block(made);
+    block.full("feed", groups().map(|group| group.feed));
+    block.typed_full("day", "Date", groups().map(|group| group.day));
+    let exporters = groups().map(|group| Ipv6Addr::from_bits(group.exporter));
+    block.full("exporter", exporters);
+    block.gaps("in_interface", groups().map(|group| group.in_interface));
+    block.gaps("out_interface", groups().map(|group| group.out_interface));
+    let names = groups().map(|group| group.exporter_name);
+    block.texts("exporter_name", added.exporter_name.texts(), names);
+    let names = groups().map(|group| group.in_interface_name);
+    block.texts("in_interface_name", added.in_interface_name.texts(), names);
+    let names = groups().map(|group| group.out_interface_name);
+    block.texts(
+        "out_interface_name",
+        added.out_interface_name.texts(),
+        names,
+    );
+    block.encode()
 }
 
-fn extents(extents: &[Extent]) -> Block {
-    let mut block = Block::new(extents.len(), extents.len() * 40);
+fn extents(extents: &[Extent]) -> Encoded {
+    let mut block = Block::new(extents.len());
     let seconds = |seconds: i64| u32::try_from(seconds.max(0)).unwrap_or(u32::MAX);
     let arrivals = extents.iter().map(|extent| seconds(extent.arrival_s));
     block.typed_full("arrival", "DateTime('UTC')", arrivals);
@@ -208,12 +208,12 @@ fn extents(extents: &[Extent]) -> Block {
     block.full("ends_at", extents.iter().map(|extent| extent.last));
     let stored_at = extents.iter().map(|extent| extent.stored_at);
     block.typed_full("stored_at", "DateTime('UTC')", stored_at);
-    block
+    block.encode()
 }
 
-fn long_flows(batch: &FlowBatch, rows: &[(u32, u32)]) -> Block {
+fn long_flows(batch: &FlowBatch, rows: &[(u32, u32)]) -> Encoded {
     let (origin, columns, added) = (&batch.origin, &batch.columns, &batch.enrichment);
-    let mut block = Block::new(rows.len(), rows.len() * 160);
+    let mut block = Block::new(rows.len());
     let places = || rows.iter().map(|(row, _)| *row as usize);
     let lives = || {
         rows.iter()
@@ -263,8 +263,8 @@ fn long_flows(batch: &FlowBatch, rows: &[(u32, u32)]) -> Block {
         ("in_interface_name", &added.in_interface_name),
         ("out_interface_name", &added.out_interface_name),
     ] {
-        let symbols = places().map(|row| column.rows().get(row).copied().unwrap_or_default());
+        let symbols = places().map(move |row| column.rows().get(row).copied().unwrap_or_default());
         block.texts(name, column.texts(), symbols);
     }
-    block
+    block.encode()
 }

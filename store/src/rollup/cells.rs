@@ -172,9 +172,31 @@ impl Cells {
         self.clients.extend(clients);
     }
 
+    /// Sorts the clients by cell, and keeps each once in a cell. Cells and clients are small numbers, so this is done by
+    /// counting, in the order in which they came.
     fn dedup_clients(&mut self) {
-        self.clients.sort_unstable();
-        self.clients.dedup();
+        let mut places = vec![0; self.sums.len()];
+        for (cell, _) in &self.clients {
+            places[*cell as usize] += 1;
+        }
+        let mut start = 0;
+        for place in &mut places {
+            start += std::mem::replace(place, start);
+        }
+        let mut sorted = vec![(0, 0); self.clients.len()];
+        let mut most = 0;
+        for (cell, client) in &self.clients {
+            let place = &mut places[*cell as usize];
+            sorted[*place] = (*cell, *client);
+            *place += 1;
+            most = most.max(*client);
+        }
+        let mut last_in = vec![u32::MAX; most as usize + 1];
+        sorted.retain(|(cell, client)| {
+            let last = std::mem::replace(&mut last_in[*client as usize], *cell);
+            last != *cell
+        });
+        self.clients = sorted;
     }
 
     fn retain(&mut self, wanted: impl Fn(i64) -> bool) {

@@ -20,8 +20,8 @@ use flow::{FlowBatch, Timestamp};
 use crate::block::{life, side};
 use crate::plan::{ARRIVAL, HOUR_S, Tier};
 pub(crate) use blocks::{Part, parts};
-pub(crate) use cells::Life;
-use cells::{Family, Numbers};
+use cells::Family;
+pub(crate) use cells::{Life, Numbers};
 
 const DAY_S: i64 = 86_400;
 

@@ -103,40 +103,43 @@ async fn pieces_are_stored_once_wherever_an_attempt_ended() {
     let Some(engine) = Running::start().await else {
         return;
     };
-    let mut batch = crowd(140_000, 1.0);
-    for row in 0..140_000_u32 {
+    let mut batch = crowd(280_000, 1.0);
+    for row in 0..280_000_u32 {
         batch.columns.in_interface.set(row as usize, row % 50);
     }
     // Behind the first piece of the rows, the second, and most of what is derived from them.
     let breaks = [
-        (131_100, "traffic_10s"),
-        (140_000, "traffic_10s"),
-        (140_000, "extents"),
+        (262_170, &["traffic_10s", "interfaces_10s"][..]),
+        (280_000, &["traffic_10s", "interfaces_10s"]),
+        (280_000, &["extents"]),
     ];
-    for (number, (stored, table)) in breaks.into_iter().enumerate() {
+    for (number, (stored, tables)) in breaks.into_iter().enumerate() {
         let database = format!("broken_{number}");
         let store = engine.store(Config {
             database: database.clone(),
             ..Config::default()
         });
         store.prepare().await.unwrap();
-        let table = format!("ALTER TABLE {database}.{table}");
-        engine
-            .run(&format!("{table} ADD CONSTRAINT broken CHECK 0"))
-            .await;
+        let alter = async |change: &str| {
+            for table in tables {
+                let statement = format!("ALTER TABLE {database}.{table} {change}");
+                engine.run(&statement).await;
+            }
+        };
+        alter("ADD CONSTRAINT broken CHECK 0").await;
         let writer = store.writer("here");
         let mut attempt = batch.clone();
         attempt.truncate(stored);
         let outcome = writer.insert(&attempt, "large", flow::clock::now()).await;
         assert!(outcome.unwrap_err().is_retryable());
         assert_eq!(store.inventory().await.unwrap().flows, stored as u64);
-        engine.run(&format!("{table} DROP CONSTRAINT broken")).await;
+        alter("DROP CONSTRAINT broken").await;
         for _ in 0..2 {
             put(&writer, &batch).await;
-            assert_eq!(store.inventory().await.unwrap().flows, 140_000);
+            assert_eq!(store.inventory().await.unwrap().flows, 280_000);
             let found = top(&store, Dimension::Exporters, subject(0.0, 10.0, "")).await;
             let (_, octets, packets, flows, _) = found[0];
-            assert_eq!((octets, packets, flows), (84_000_000, 1_400_000, 140_000));
+            assert_eq!((octets, packets, flows), (168_000_000, 2_800_000, 280_000));
         }
     }
 }
