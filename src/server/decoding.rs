@@ -17,8 +17,9 @@ use super::shared::{Published, Shared};
 /// of an octet each take a hundred times as much room in it.
 const READ_DATAGRAMS_MAX: usize = 4096;
 const READ_OCTETS_MAX: usize = 256 << 10;
-/// A batch is cut when it is full, or this old: arriving flows are visible within a second of it.
-const BATCH_AGE_MAX: Duration = Duration::from_millis(300);
+/// A batch is cut when it is this old and the store has room, or full: arriving flows are visible within a second of it, and what
+/// the store is behind with goes in large batches, which cost it less.
+const BATCH_AGE_MIN: Duration = Duration::from_millis(300);
 /// How long the thread waits for the tape to grow before it looks whether it should stop.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// How often what is known of the exporters is published.
@@ -29,11 +30,13 @@ pub(crate) struct Decoding {
     pub(crate) pipeline: Pipeline,
     pub(crate) reader: TapeReader,
     pub(crate) tail: Tail,
-    /// Batches on their way to the store: at most as many as the channel holds. When it is full this thread waits, and
-    /// what arrives meanwhile stays on tape.
+    /// Batches on their way to the store.
     pub(crate) staged: mpsc::Sender<Staged>,
-    /// Batches that were stored and emptied: what is filled again needs no fresh memory, which the kernel would have to clear.
+    /// Batches that were stored and emptied. One is handed over for one that comes back, so there are never more than were in
+    /// here at first, and the one that is filled: when it is full this thread waits, and what arrives meanwhile stays on tape.
     pub(crate) emptied: Receiver<FlowBatch>,
+    /// One that came back.
+    pub(crate) next: Option<FlowBatch>,
     /// The end of the batch that was being inserted when the last run ended.
     pub(crate) intent: Option<TapePosition>,
     /// The tape's count where the reader started.
@@ -65,7 +68,8 @@ impl Decoding {
             }
             // An interrupted batch ends where it ended, however old or large it is.
             if self.intent.is_none() && self.pipeline.has_moved() {
-                due |= self.pipeline.is_full() || batch_since.elapsed() >= BATCH_AGE_MAX;
+                let old = batch_since.elapsed() >= BATCH_AGE_MIN;
+                due |= self.pipeline.is_full() || (old && self.is_wanted());
             }
             if due && self.cut(false).is_err() {
                 return;
@@ -134,10 +138,30 @@ impl Decoding {
         }
     }
 
+    /// Whether the store has room for a batch.
+    fn is_wanted(&mut self) -> bool {
+        self.next = self.next.take().or_else(|| self.emptied.try_recv().ok());
+        self.next.is_some()
+    }
+
+    /// Hands the batch over as soon as the store has room. An error means that the writer is gone.
     fn cut(&mut self, last: bool) -> Result<(), ()> {
-        let next = self.emptied.try_recv().unwrap_or_default();
+        let next = match self.next.take() {
+            Some(next) => next,
+            None => self.emptied.recv().map_err(drop)?,
+        };
         let staged = self.pipeline.cut(last, next);
         self.staged.blocking_send(staged).map_err(drop)
+    }
+
+    /// Begins where a batch ends that is made elsewhere and goes to the writer first.
+    pub(crate) fn go_to(&mut self, begin: Staged, pipeline: Pipeline, reader: TapeReader) {
+        (self.pipeline, self.reader) = (pipeline, reader);
+        (self.passed, self.intent) = (begin.passed, None);
+        // If the writing task is gone, so is the product.
+        if self.next.take().is_some() || self.emptied.recv().is_ok() {
+            let _ = self.staged.blocking_send(begin);
+        }
     }
 
     fn publish(&mut self) {
@@ -173,6 +197,10 @@ mod tests {
     ) -> Vec<(TapePosition, Passed)> {
         let fields = crate::config::field_table(None).unwrap();
         let (staged, mut to_store) = mpsc::channel(16);
+        let (stored, emptied) = std::sync::mpsc::sync_channel(16);
+        for _ in 0..16 {
+            stored.send(FlowBatch::default()).unwrap();
+        }
         let rules = flow::site::Rules::default();
         let decoding = Decoding {
             pipeline: Pipeline::new(
@@ -184,7 +212,8 @@ mod tests {
             reader: TapeReader::open(folder, from, Some(tail.clone())).expecting(passed.datagrams),
             tail: tail.clone(),
             staged,
-            emptied: std::sync::mpsc::sync_channel(1).1,
+            emptied,
+            next: None,
             intent,
             passed,
             shared: Arc::new(Shared::new(

@@ -33,10 +33,10 @@ pub(crate) struct Staged {
 }
 
 /// A batch is cut when it has this many rows …
-const BATCH_ROWS_MAX: usize = 100_000;
+const BATCH_ROWS_MAX: usize = 250_000;
 /// … or, of rows with long texts, octets. What one reading of the tape gives may come on top, and 32 MiB that waited for
 /// a template.
-const BATCH_OCTETS_MAX: usize = 48 << 20;
+const BATCH_OCTETS_MAX: usize = 64 << 20;
 
 /// What is known goes with every batch as long as taking it down takes less than this.
 const STATE_IS_CHEAP: Duration = Duration::from_millis(5);

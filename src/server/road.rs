@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use anyhow::{Context as _, Result};
 use collector::capture::{Mirror, MirrorThread};
 use collector::listen::{ListenThreads, Listener, QueueSender, queue};
-use flow::TapePosition;
+use flow::{FlowBatch, TapePosition};
 use replay::Upkeep;
 use store::presence::Claim;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -31,10 +31,8 @@ use super::storing::Storing;
 use super::taping::{Request, Taping};
 use crate::config::Config;
 
-/// Batches that may wait for the store beside the one that is inserted.
-const STAGED_MAX: usize = 1;
-/// Emptied batches that may wait to be filled again; more are given back to the allocator.
-const EMPTIED_MAX: usize = 1;
+/// Batches beside the one that is filled: while one is inserted, the next is made.
+const BATCHES: usize = 1;
 /// What may wait for the tape thread beside what comes from the wire; whoever asks waits for the answer.
 const TAPE_REQUESTS_MAX: usize = 4;
 
@@ -78,8 +76,9 @@ impl Road {
         let (wire, from_wire) = queue(config.listen.queue_batches, config.listen.queue_octets);
         let (requests, from_requests) = sync_channel(TAPE_REQUESTS_MAX);
         let (jobs, from_jobs) = mpsc::channel(1);
-        let (staged, to_store) = mpsc::channel(STAGED_MAX);
-        let (emptied, from_store) = sync_channel(EMPTIED_MAX);
+        let (staged, to_store) = mpsc::channel(BATCHES);
+        let (emptied, from_store) = sync_channel(BATCHES);
+        emptied.send(FlowBatch::default())?;
         let (ready, store_ready) = watch::channel(false);
         let (abandon, abandoned) = watch::channel(false);
         let collector = opened.collector;
@@ -107,6 +106,7 @@ impl Road {
             tail: shared.tape.clone(),
             staged,
             emptied: from_store,
+            next: None,
             shared: shared.clone(),
         };
         let named = collector.clone();

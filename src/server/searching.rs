@@ -196,10 +196,7 @@ impl Searching {
     /// Puts the thread there, and tells the writing task.
     fn go_to(&self, begin: Staged, decoding: &mut Decoding) -> Result<()> {
         let (pipeline, reader) = self.pipeline_at(&begin)?;
-        (decoding.pipeline, decoding.reader) = (pipeline, reader);
-        (decoding.passed, decoding.intent) = (begin.passed, None);
-        // If the writing task is gone, so is the product.
-        let _ = decoding.staged.blocking_send(begin);
+        decoding.go_to(begin, pipeline, reader);
         Ok(())
     }
 }

@@ -26,8 +26,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// How often a stretch that could not be decoded again is tried again, beside each start.
 const RESUME_EVERY: Duration = Duration::from_secs(60);
-/// A batch that held more is not filled again: its memory goes back.
-const REFILLED_OCTETS_MAX: usize = 32 << 20;
 
 /// The task's state.
 pub(crate) struct Storing {
@@ -116,11 +114,16 @@ impl Storing {
         self.save(&mut state).await;
     }
 
+    /// What is filled again needs no fresh memory, which the kernel would have to clear. But what was filled to a small part only
+    /// has room from a time of more, and goes back.
     fn give_back(&self, mut batch: FlowBatch) {
-        if batch.octets() <= REFILLED_OCTETS_MAX {
-            batch.clear();
-            let _ = self.emptied.try_send(batch);
-        }
+        batch = match batch.rows() < batch.room() / 4 {
+            true => FlowBatch::default(),
+            false => batch,
+        };
+        batch.clear();
+        // If the decoding thread is gone nobody needs it.
+        let _ = self.emptied.try_send(batch);
     }
 
     /// Without a store a batch that was begun in one is decoded, counted as the others, and left as it is there.

@@ -248,6 +248,11 @@ impl FlowBatch {
                 .sum::<usize>()
     }
 
+    /// For how many rows it has memory, at least.
+    pub fn room(&self) -> usize {
+        self.origin.received_at.capacity()
+    }
+
     /// The tape position of `row`'s datagram.
     pub fn position(&self, row: usize) -> TapePosition {
         TapePosition {
