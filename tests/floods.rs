@@ -39,9 +39,9 @@ fn tables() -> String {
 
 const MIB: u64 = 1 << 20;
 
-/// Octets of all batches: one fills, one waits, one is inserted, two are empty and kept, and one's copy for the wire. A
-/// row has less than 300 octets, and a vector may be twice as long as it must.
-const BATCHES: u64 = 6 * 2 * 100_000 * 300;
+/// Octets of all batches: one fills, one is inserted, and one's sums. A row has less than 300 octets, and a vector may be
+/// twice as long as it must.
+const BATCHES: u64 = 2 * 2 * 250_000 * 300 + 48 * MIB;
 
 /// What the flood may add to the server's memory, octets: the bounds of all that grows with what arrives.
 fn budget() -> u64 {

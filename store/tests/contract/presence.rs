@@ -98,19 +98,25 @@ async fn taken_and_held(store: &Store, claim: Claim) -> Result<(), StoreError> {
 #[tokio::test]
 async fn of_two_that_start_in_one_moment_one_has_the_name() {
     for place in places().await {
-        for round in 0..3 {
+        let (mut decided, mut rounds) = (0, 0);
+        while decided < 3 {
+            rounds += 1;
             let claim = |place: &str| Claim {
-                collector: format!("oslo {round}"),
+                collector: format!("oslo {rounds}"),
                 ..claim(place)
             };
             let one = taken_and_held(&place.store, claim("one"));
             let copy = taken_and_held(&place.store, claim("copy"));
-            // The loser's claim, heard for a while, does not move the winner.
+            // The loser's claim, heard for a while, does not move the winner. On a machine so busy that the winner was silent for
+            // two beats both give way; never do both have it.
             match tokio::join!(one, copy) {
                 (Ok(()), Err(error)) | (Err(error), Ok(())) => {
                     assert!(matches!(error, StoreError::NameTaken { .. }), "{error}");
+                    decided += 1;
                 }
-                both => panic!("round {round}: {both:?}"),
+                (Err(StoreError::NameTaken { .. }), Err(StoreError::NameTaken { .. }))
+                    if rounds < 10 => {}
+                both => panic!("round {rounds}: {both:?}"),
             }
         }
     }
