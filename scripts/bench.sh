@@ -44,4 +44,6 @@ trial size --seconds "$seconds"
 say "the largest of many flows, beside nfdump -s"
 trial top --seconds "${BENCH_TOP_SECONDS:-60}"
 say "top 10 applications over 20 million flows"
-"$examples/top_speed"
+"$examples/questions_speed" top
+say "the lines of a dashboard over 30 days"
+"$examples/questions_speed" month

@@ -23,6 +23,9 @@ pub(crate) struct Grouping {
     pub(crate) name: String,
     /// The rollup that has the keys, if one has.
     pub(crate) rollup: Option<Rows>,
+    /// Columns of the rollup that the keys are made of, where a row is in more than one group: it is summed up by them first,
+    /// so that few rows are doubled.
+    pub(crate) made_of: &'static [&'static str],
     /// Whether the client is a key, so that a group has one client or, if it is unknown, none.
     pub(crate) of_one_client: bool,
 }
@@ -60,7 +63,8 @@ impl Grouping {
                     name: "site",
                     of: "arrayJoin(arrayDistinct([client_site, server_site]))",
                 }];
-                Self::of_keys(KEYS, text("site")).from(Rows::Traffic)
+                let sites = Self::of_keys(KEYS, text("site")).from(Rows::Traffic);
+                sites.made_of(&["client_site", "server_site"])
             }
             Dimension::Exporters => {
                 const KEYS: &[Key] = &EXPORTER;
@@ -83,7 +87,15 @@ impl Grouping {
                         of: "if(interface_name != '', NULL, if(way = 'in', in_interface, out_interface))",
                     },
                 ];
-                Self::of_keys(KEYS, interface()).from(Rows::Interfaces)
+                let interfaces = Self::of_keys(KEYS, interface()).from(Rows::Interfaces);
+                interfaces.made_of(&[
+                    "exporter_name",
+                    "exporter",
+                    "in_interface_name",
+                    "out_interface_name",
+                    "in_interface",
+                    "out_interface",
+                ])
             }
             Dimension::Clients => {
                 const KEYS: &[Key] = &[column("client_addr")];
@@ -119,12 +131,18 @@ impl Grouping {
             keys,
             name,
             rollup: None,
+            made_of: &[],
             of_one_client: false,
         }
     }
 
     fn from(mut self, rollup: Rows) -> Self {
         self.rollup = Some(rollup);
+        self
+    }
+
+    fn made_of(mut self, columns: &'static [&'static str]) -> Self {
+        self.made_of = columns;
         self
     }
 

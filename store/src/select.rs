@@ -155,12 +155,13 @@ impl Selection<'_> {
             (false, Some(_)) => "countIf(first >= low OR low = point_from)",
         };
         sql = sql.join(self.bounds());
-        sql = sql.then("SELECT ").then(self.select(
+        let sums = [
             "toUInt64(sum(before(total_octets, high) - before(total_octets, low)))",
             "toUInt64(sum(before(total_packets, high) - before(total_packets, low)))",
             flows,
             "uniqCombined64State(client_addr)",
-        ));
+        ];
+        sql = sql.then("SELECT ").then(self.select(self.keys(), sums));
         sql = sql.then(format!("\nFROM {}.{table}", self.database));
         if self.grid.is_some() {
             sql = sql.then(
@@ -230,16 +231,25 @@ impl Selection<'_> {
             (false, Some(_)) => sql.then("    second = point_from AS opens\n"),
         };
         let table = format!("{}.{family}_{}", self.database, piece.tier.suffix());
-        let source = format!("\nFROM {table}\nWHERE bucket >= toDateTime64(?, 0, 'UTC')");
         let name = table.rsplit('.').next().unwrap_or_default().to_owned();
+        let mut columns: Vec<&str> = self.grouping.made_of.to_vec();
+        if self.grid.is_some() && !columns.is_empty() {
+            columns.push("point");
+        }
+        let keys = match columns.is_empty() {
+            true => self.keys(),
+            false => columns.iter().map(|&column| column.to_owned()).collect(),
+        };
+        let source = format!("\nFROM {table}\nWHERE bucket >= toDateTime64(?, 0, 'UTC')");
+        let sums = [
+            &format!("sum({name}.octets)"),
+            &format!("sum({name}.packets)"),
+            &format!("sum(if(opens, {name}.flows, {name}.begun))"),
+            "uniqCombined64MergeState(clients)",
+        ];
         let sql = sql
             .then("SELECT ")
-            .then(self.select(
-                &format!("sum({name}.octets)"),
-                &format!("sum({name}.packets)"),
-                &format!("sum(if(opens, {name}.flows, {name}.begun))"),
-                "uniqCombined64MergeState(clients)",
-            ))
+            .then(self.select(keys, sums))
             .then(source)
             .bind(piece.window.from.seconds())
             .then(" AND bucket < toDateTime64(?, 0, 'UTC')")
@@ -248,11 +258,26 @@ impl Selection<'_> {
             Some(conditions) => sql.join(conditions),
             None => sql,
         };
-        sql.then(self.group_by())
+        if columns.is_empty() {
+            return sql.then(self.group_by());
+        }
+        let again = [
+            "sum(part.octet_sum)",
+            "sum(part.packet_sum)",
+            "sum(part.flow_sum)",
+            "uniqCombined64MergeState(part.client_set)",
+        ];
+        Sql::text("SELECT ")
+            .then(self.select(self.keys(), again))
+            .then("\nFROM (\n")
+            .join(sql)
+            .then(format!("\nGROUP BY {}\n) AS part", columns.join(", ")))
+            .then(self.group_by())
     }
 
-    fn select(&self, octets: &str, packets: &str, flows: &str, clients: &str) -> String {
-        let mut columns = self.keys();
+    fn select(&self, keys: Vec<String>, sums: [&str; 4]) -> String {
+        let [octets, packets, flows, clients] = sums;
+        let mut columns = keys;
         columns.push(format!("{octets} AS octet_sum"));
         columns.push(format!("{packets} AS packet_sum"));
         columns.push(format!("{flows} AS flow_sum"));

@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::older;
 use crate::plan::Horizon;
 use crate::question::{
-    Flows, FlowsAnswer, Inventory, Series, SeriesAnswer, Subject, Top, TopRow, Window,
+    Flows, FlowsAnswer, Inventory, Quantity, Series, SeriesAnswer, Subject, Top, TopRow, Window,
 };
 use crate::schema::{self, Names};
 use crate::sql::Sql;
@@ -120,11 +120,8 @@ impl Store {
     ///
     /// [`StoreError::Question`] for the asker; else the store's trouble.
     pub async fn top(&self, question: &Top) -> Result<Vec<TopRow>, StoreError> {
-        let sql = top::statement(
-            question,
-            &self.config.database,
-            self.horizon(question.subject.window).await?,
-        )?;
+        let horizon = self.horizon(question.subject.window).await?;
+        let sql = top::statement(question, true, (&self.config.database, horizon))?;
         let rows: Vec<top::Answered> = self.ask(sql).await?;
         Ok(rows.into_iter().map(Into::into).collect())
     }
@@ -141,15 +138,18 @@ impl Store {
         let window = question.subject.window;
         let grid = series::grid(window, question.step)?;
         series::check_lines(question)?;
-        let names = self.names(question).await?;
+        let horizon = self.horizon(window).await?;
+        let names = self.names(question, horizon).await?;
         let points = series::points(window, grid);
-        let lines = self
-            .lines(question, &question.subject, grid, (&names, points))
+        let lines = (&names[..], points);
+        let found = self
+            .lines(question, (&question.subject, horizon), grid, lines)
             .await?;
         let previous = if question.previous {
             let (subject, grid) = series::earlier(&question.subject, grid);
+            let horizon = self.horizon(subject.window).await?;
             Some(
-                self.lines(question, &subject, grid, (&names, points))
+                self.lines(question, (&subject, horizon), grid, lines)
                     .await?,
             )
         } else {
@@ -159,7 +159,7 @@ impl Store {
             from: grid.origin,
             step_s: grid.step.as_secs(),
             by: question.by,
-            lines,
+            lines: found,
             previous,
         })
     }
@@ -210,7 +210,7 @@ impl Store {
     }
 
     /// The names of a series' lines: its largest groups.
-    async fn names(&self, question: &Series) -> Result<Vec<String>, StoreError> {
+    async fn names(&self, question: &Series, horizon: Horizon) -> Result<Vec<String>, StoreError> {
         let Some(dimension) = question.dimension else {
             return Ok(Vec::new());
         };
@@ -220,18 +220,19 @@ impl Store {
             by: question.by,
             limit: question.limit,
         };
-        let rows = self.top(&top).await?;
-        Ok(rows.into_iter().map(|row| row.name).collect())
+        let counts_clients = question.by == Quantity::Clients;
+        let sql = top::statement(&top, counts_clients, (&self.config.database, horizon))?;
+        let rows: Vec<top::Answered> = self.ask(sql).await?;
+        Ok(rows.into_iter().map(|row| TopRow::from(row).name).collect())
     }
 
     async fn lines(
         &self,
         question: &Series,
-        subject: &Subject,
+        (subject, horizon): (&Subject, Horizon),
         grid: crate::select::Grid,
         (names, points): (&[String], usize),
     ) -> Result<Vec<crate::question::Line>, StoreError> {
-        let horizon = self.horizon(subject.window).await?;
         let place = (self.config.database.as_str(), horizon);
         let sql = series::statement(question, subject, grid, names, place);
         let answered: Vec<series::Answered> = self.ask(sql).await?;

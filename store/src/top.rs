@@ -34,15 +34,15 @@ impl From<Answered> for TopRow {
     }
 }
 
-/// The statement.
+/// The statement. Clients are counted, or 0: a set of them for each group is dear.
 ///
 /// # Errors
 ///
 /// [`StoreError::Question`] if the limit or the window is impossible.
 pub(crate) fn statement(
     question: &Top,
-    database: &str,
-    horizon: Horizon,
+    counts_clients: bool,
+    (database, horizon): (&str, Horizon),
 ) -> Result<Sql, StoreError> {
     if !(1..=LIMIT_MAX).contains(&question.limit) {
         let message = format!("limit must be from 1 to {LIMIT_MAX}");
@@ -50,10 +50,10 @@ pub(crate) fn statement(
     }
     question.subject.window.check()?;
     let grouping = Grouping::by(question.dimension);
-    let clients = if grouping.of_one_client {
-        Clients::Key
-    } else {
-        Clients::Set
+    let clients = match (counts_clients, grouping.of_one_client) {
+        (false, _) => Clients::No,
+        (true, true) => Clients::Key,
+        (true, false) => Clients::Set,
     };
     let selection = Selection {
         database,
@@ -67,17 +67,24 @@ pub(crate) fn statement(
     let keys = keys.join(", ");
     let by = order(question.by);
     let selects = selection.selects();
-    let (sums, group_by) = match (selects.len(), clients) {
-        (1, Clients::Key) => (ONE_PIECE_OF_KEY, String::new()),
-        (1, _) => (ONE_PIECE, String::new()),
+    let (sums, group_by) = match selects.len() {
+        1 => (ONE_PIECE, String::new()),
         _ => (PIECES, format!("\nGROUP BY {keys}")),
+    };
+    let counted = match (selects.len(), clients) {
+        (_, Clients::No) => "toUInt64(0)",
+        (1, Clients::Key) => "client_set",
+        (1, Clients::Set) => "ifNull(finalizeAggregation(client_set), 0)",
+        _ => "ifNull(uniqCombined64Merge(client_set), 0)",
     };
     // Names are made of the groups that are left. Groups that are level stay in the order of their keys.
     Ok(Sql::text(format!(
         "SELECT {} AS name, octets, packets, flows, clients\n",
         grouping.name
     ))
-    .then(format!("FROM (\nSELECT {keys}, {sums}\nFROM (\n"))
+    .then(format!(
+        "FROM (\nSELECT {keys}, {sums}, {counted} AS clients\nFROM (\n"
+    ))
     .join(Sql::list(selects, "\nUNION ALL\n"))
     .then(format!(
         "\n){group_by}\nORDER BY {by} DESC, {keys}\nLIMIT ?\n)"
@@ -86,12 +93,8 @@ pub(crate) fn statement(
     .then(format!("\nORDER BY {by} DESC, {keys}")))
 }
 
-const ONE_PIECE: &str = "octet_sum AS octets, packet_sum AS packets, flow_sum AS flows, \
-     ifNull(finalizeAggregation(client_set), 0) AS clients";
-const ONE_PIECE_OF_KEY: &str =
-    "octet_sum AS octets, packet_sum AS packets, flow_sum AS flows, client_set AS clients";
-const PIECES: &str = "sum(octet_sum) AS octets, sum(packet_sum) AS packets, sum(flow_sum) AS flows, \
-     ifNull(uniqCombined64Merge(client_set), 0) AS clients";
+const ONE_PIECE: &str = "octet_sum AS octets, packet_sum AS packets, flow_sum AS flows";
+const PIECES: &str = "sum(octet_sum) AS octets, sum(packet_sum) AS packets, sum(flow_sum) AS flows";
 
 fn order(by: Quantity) -> &'static str {
     match by {
@@ -135,7 +138,7 @@ mod tests {
             kept,
             stored_since: None,
         };
-        statement(&question, "flowreel", horizon)
+        statement(&question, true, ("flowreel", horizon))
             .unwrap()
             .to_string()
     }

@@ -138,7 +138,7 @@ pub(crate) const ALLOCATOR: (&str, &str) =
     ("JE_MALLOC_CONF", "dirty_decay_ms:100,muzzy_decay_ms:0");
 
 /// Parts of this size stay for long, so they are made small (zstd); smaller ones, which are merged soon, are made quickly (LZ4).
-const LASTING_PART_OCTETS: u64 = 32 << 20;
+const LASTING_PART_OCTETS: u64 = 8 << 20;
 
 /// Merges take the time that inserts and questions leave: under load parts gather, and are merged later.
 const MERGING_NICENESS: i32 = 15;
