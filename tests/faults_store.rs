@@ -32,7 +32,7 @@ fn case_44_while_the_store_is_away_the_tape_grows_and_then_drains_in_order() {
     lab.fleet.burst(4);
     lab.check("the beginning");
     lab.signal_engine(Signal::SIGSTOP);
-    // Many batches, as each read of the tape is cut after 300 ms.
+    // The first is a batch by itself, for which the engine does not answer; the next one grows with the others.
     for _ in 0..6 {
         lab.fleet.burst(20);
         pass(Duration::from_millis(350));

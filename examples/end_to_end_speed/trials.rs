@@ -214,6 +214,8 @@ pub(crate) fn top(offer: Offer) -> Result<()> {
     let product = Product::start(true)?;
     let outcome = run(&product, offer)?;
     say("top", offer, &outcome);
+    // Merging is the storing's work, not the questions'.
+    settled_octets(&product)?;
     for question in peers::QUESTIONS {
         let before = product.spent()?;
         let watch = Stopwatch::start();

@@ -122,8 +122,11 @@ impl<T: Blank> Column<T> {
         &self.nulls
     }
 
-    /// Empties the column and keeps its memory.
+    /// Empties the column and keeps its memory, unless it was not used.
     pub fn clear(&mut self) {
+        if self.is_absent() {
+            *self = Self::default();
+        }
         self.values.clear();
         self.nulls.clear();
     }
@@ -220,8 +223,11 @@ impl TextColumn {
         retain(&mut self.rows, keep);
     }
 
-    /// Empties the column, its dictionary too.
+    /// Empties the column, its dictionary too, and keeps its memory, unless it was not used.
     pub fn clear(&mut self) {
+        if self.is_absent() {
+            *self = Self::default();
+        }
         self.rows.clear();
         self.texts.clear();
         self.symbols.clear();
@@ -256,13 +262,24 @@ impl Held for String {
 /// Any number of named values a row, most rows having none: vendors' measures, texts without a column.
 ///
 /// Rows are written in ascending order; a row is closed when a later one is written.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pairs<K, V> {
     ends: Vec<u64>,
     keys: Vec<K>,
     values: Vec<V>,
     /// Octets that `values` hold beside themselves.
     held: usize,
+}
+
+impl<K, V> Default for Pairs<K, V> {
+    fn default() -> Self {
+        Self {
+            ends: Vec::new(),
+            keys: Vec::new(),
+            values: Vec::new(),
+            held: 0,
+        }
+    }
 }
 
 impl<K: Clone, V: Clone + Held> Pairs<K, V> {
@@ -344,8 +361,11 @@ impl<K: Clone, V: Clone + Held> Pairs<K, V> {
         self.keys.is_empty()
     }
 
-    /// Empties it and keeps its memory.
+    /// Empties it and keeps its memory, unless it was not used.
     pub fn clear(&mut self) {
+        if self.is_absent() {
+            *self = Self::default();
+        }
         self.ends.clear();
         self.keys.clear();
         self.values.clear();

@@ -35,8 +35,6 @@ pub(crate) struct Decoding {
     /// Batches that were stored and emptied. One is handed over for one that comes back, so there are never more than were in
     /// here at first, and the one that is filled: when it is full this thread waits, and what arrives meanwhile stays on tape.
     pub(crate) emptied: Receiver<FlowBatch>,
-    /// One that came back.
-    pub(crate) next: Option<FlowBatch>,
     /// The end of the batch that was being inserted when the last run ended.
     pub(crate) intent: Option<TapePosition>,
     /// The tape's count where the reader started.
@@ -59,7 +57,7 @@ impl Decoding {
                 std::mem::take(&mut held)
             };
             let idle = datagrams.is_empty();
-            let mut due = false;
+            let (mut due, mut next) = (false, None);
             if !idle {
                 if !self.pipeline.has_moved() {
                     batch_since = Stopwatch::start();
@@ -68,17 +66,19 @@ impl Decoding {
             }
             // An interrupted batch ends where it ended, however old or large it is.
             if self.intent.is_none() && self.pipeline.has_moved() {
-                let old = batch_since.elapsed() >= BATCH_AGE_MIN;
-                due |= self.pipeline.is_full() || (old && self.is_wanted());
+                if batch_since.elapsed() >= BATCH_AGE_MIN {
+                    next = self.emptied.try_recv().ok();
+                }
+                due |= self.pipeline.is_full() || next.is_some();
             }
-            if due && self.cut(false).is_err() {
+            if due && self.cut(false, next).is_err() {
                 return;
             }
             if idle && closed {
                 self.publish();
                 if self.intent.is_none() {
                     // If the writer is gone there is nobody left who could keep it.
-                    let _ = self.cut(true);
+                    let _ = self.cut(true, None);
                 }
                 return;
             }
@@ -138,15 +138,9 @@ impl Decoding {
         }
     }
 
-    /// Whether the store has room for a batch.
-    fn is_wanted(&mut self) -> bool {
-        self.next = self.next.take().or_else(|| self.emptied.try_recv().ok());
-        self.next.is_some()
-    }
-
-    /// Hands the batch over as soon as the store has room. An error means that the writer is gone.
-    fn cut(&mut self, last: bool) -> Result<(), ()> {
-        let next = match self.next.take() {
+    /// Hands the batch over, as soon as there is one to be filled next. An error means that the writer is gone.
+    fn cut(&mut self, last: bool, next: Option<FlowBatch>) -> Result<(), ()> {
+        let next = match next {
             Some(next) => next,
             None => self.emptied.recv().map_err(drop)?,
         };
@@ -159,7 +153,7 @@ impl Decoding {
         (self.pipeline, self.reader) = (pipeline, reader);
         (self.passed, self.intent) = (begin.passed, None);
         // If the writing task is gone, so is the product.
-        if self.next.take().is_some() || self.emptied.recv().is_ok() {
+        if self.emptied.recv().is_ok() {
             let _ = self.staged.blocking_send(begin);
         }
     }
@@ -213,7 +207,6 @@ mod tests {
             tail: tail.clone(),
             staged,
             emptied,
-            next: None,
             intent,
             passed,
             shared: Arc::new(Shared::new(
@@ -228,13 +221,45 @@ mod tests {
         staged.map(|staged| (staged.to, staged.passed)).collect()
     }
 
-    #[test]
-    fn what_is_missing_behind_an_intent_is_counted_once() {
-        const HEADER: u32 = 64;
-        const FRAME: u32 = 52 + 40;
-        let folder = tempfile::tempdir().unwrap();
+    /// A thread at the beginning of a tape of eight datagrams that is closed, and both ends of its channels.
+    fn thread(
+        folder: &std::path::Path,
+    ) -> (
+        Decoding,
+        mpsc::Receiver<Staged>,
+        std::sync::mpsc::SyncSender<FlowBatch>,
+    ) {
+        let tail = tape_of_eight(folder);
+        let fields = crate::config::field_table(None).unwrap();
+        let (staged, to_store) = mpsc::channel(1);
+        let (stored, emptied) = std::sync::mpsc::sync_channel(1);
+        let rules = flow::site::Rules::default();
+        let decoding = Decoding {
+            pipeline: Pipeline::new(
+                Decoder::new(DecodeConfig::default(), fields),
+                Normaliser::new(NormaliseConfig::default(), &rules),
+                TapePosition::START,
+                Passed::default(),
+            ),
+            reader: TapeReader::open(folder, TapePosition::START, Some(tail.clone())),
+            tail: tail.clone(),
+            staged,
+            emptied,
+            intent: None,
+            passed: Passed::default(),
+            shared: Arc::new(Shared::new(
+                Checkpoint::default(),
+                Arc::default(),
+                Vec::new(),
+                tail,
+            )),
+        };
+        (decoding, to_store, stored)
+    }
+
+    fn tape_of_eight(folder: &std::path::Path) -> Tail {
         let config = TapeConfig {
-            dir: folder.path().to_owned(),
+            dir: folder.to_owned(),
             min_free_octets: 0,
             ..TapeConfig::default()
         };
@@ -247,8 +272,37 @@ mod tests {
             payload: vec![7; 40].into(),
         };
         writer.append(&vec![datagram; 8], clock::now());
-        let tail = writer.tail();
-        drop(writer);
+        writer.tail()
+    }
+
+    #[test]
+    fn a_batch_waits_until_the_one_before_is_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let (decoding, mut to_store, stored) = thread(folder.path());
+        let running = std::thread::spawn(|| decoding.run());
+        // Nobody has given back a batch, so none goes, not even the last.
+        assert!(to_store.try_recv().is_err());
+        stored.send(FlowBatch::default()).unwrap();
+        let staged = to_store.blocking_recv().unwrap();
+        assert_eq!(staged.passed.datagrams, 8);
+        running.join().unwrap();
+        assert!(to_store.try_recv().is_err());
+    }
+
+    #[test]
+    fn the_thread_ends_with_the_writing_task() {
+        let folder = tempfile::tempdir().unwrap();
+        let (decoding, to_store, stored) = thread(folder.path());
+        drop((to_store, stored));
+        decoding.run();
+    }
+
+    #[test]
+    fn what_is_missing_behind_an_intent_is_counted_once() {
+        const HEADER: u32 = 64;
+        const FRAME: u32 = 52 + 40;
+        let folder = tempfile::tempdir().unwrap();
+        let tail = tape_of_eight(folder.path());
         let file = std::fs::read_dir(folder.path()).unwrap().flatten();
         let mut files = file.map(|entry| entry.path());
         let path = files.find(|path| path.extension().is_some_and(|it| it == "tape"));

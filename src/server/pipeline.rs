@@ -33,7 +33,7 @@ pub(crate) struct Staged {
 }
 
 /// A batch is cut when it has this many rows …
-const BATCH_ROWS_MAX: usize = 250_000;
+pub(crate) const BATCH_ROWS_MAX: usize = 250_000;
 /// … or, of rows with long texts, octets. What one reading of the tape gives may come on top, and 32 MiB that waited for
 /// a template.
 const BATCH_OCTETS_MAX: usize = 64 << 20;

@@ -106,7 +106,6 @@ impl Road {
             tail: shared.tape.clone(),
             staged,
             emptied: from_store,
-            next: None,
             shared: shared.clone(),
         };
         let named = collector.clone();

@@ -16,15 +16,15 @@ use replay::{Tail, TapeReader};
 use super::checkpoint::{Checkpoint, Passed, PipelineState, Search};
 use super::decoding::Decoding;
 use super::opening;
-use super::pipeline::{Pipeline, Staged};
+use super::pipeline::{BATCH_ROWS_MAX, Pipeline, Staged};
 use crate::config::Config;
 
 /// Datagrams and octets that are read from tape at a time.
 const READ_DATAGRAMS_MAX: usize = 4096;
 const READ_OCTETS_MAX: usize = 1 << 20;
 /// Records that may lie between the last row of the store and the beginning of its batch: ten times what a batch is cut
-/// at, as what one datagram releases comes on top.
-const BATCH_RECORDS_MAX: u64 = 1_000_000;
+/// at, as what one reading and what a datagram releases come on top.
+const BATCH_RECORDS_MAX: u64 = 10 * BATCH_ROWS_MAX as u64;
 /// Records between two places that may be gone back to.
 const PLACE_EVERY: u64 = 250_000;
 

@@ -9,25 +9,25 @@ use flow::clock::Stopwatch;
 use flow::{FlowBatch, TapePosition};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use crate::block::{Part as Rows, Stamp};
+use crate::block::{RowBlock, Stamp};
 use crate::error::StoreError;
 use crate::observed;
 use crate::order::sorted;
 use crate::pieces::{Derivation, Piece, derivations};
-use crate::rollup::{self, Part, Rollups};
+use crate::rollup::{self, Rollups, SumBlock};
 use crate::sql::literal;
 use crate::stats::Stats;
 use crate::writer::{Refused, Writer};
 
 /// Halves of refused pieces that are tried for a batch, at most.
 ///
-/// A row is found in 100,000 with 34 of them. If they don't suffice, it is not these rows but the store that is to be
+/// A row is found in 131,072 with 34 of them. If they don't suffice, it is not these rows but the store that is to be
 /// mended, and the batch waits for it. Also each that is stored takes a place among the last 1,000 inserts by whose tokens
 /// the tables know a repetition (`non_replicated_deduplication_window`): the first must still be known when the last is
 /// tried.
 const HALVES_MAX: usize = 800;
 
-/// Its state.
+/// What it knows of the batch, and what it learns.
 pub(crate) struct Attempt<'a> {
     writer: &'a Writer,
     batch: &'a FlowBatch,
@@ -75,12 +75,12 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    fn sums(&self, rows: impl Iterator<Item = usize>) -> Vec<Part> {
+    fn sums(&self, rows: impl Iterator<Item = usize>) -> Vec<SumBlock> {
         let rows = rows.map(|row| (row, self.stored_at));
         self.work(|| rollup::parts(&Rollups::of(self.batch, rows)))
     }
 
-    async fn sums_of_stored(&self, rows: &[usize]) -> Result<Vec<Part>, StoreError> {
+    async fn sums_of_stored(&self, rows: &[usize]) -> Result<Vec<SumBlock>, StoreError> {
         let writer = self.writer;
         let place = (writer.database.as_str(), writer.collector.as_str());
         let stored = observed::of_rows(&writer.client, place, self.batch, rows).await?;
@@ -93,7 +93,7 @@ impl<'a> Attempt<'a> {
         &mut self,
         all: Range<usize>,
         pieces: Vec<Piece>,
-    ) -> Result<(Vec<usize>, Option<Vec<Part>>), StoreError> {
+    ) -> Result<(Vec<usize>, Option<Vec<SumBlock>>), StoreError> {
         let (mut taken, mut sums) = (Vec::with_capacity(all.len()), None);
         let mut open = pieces;
         open.reverse();
@@ -123,13 +123,13 @@ impl<'a> Attempt<'a> {
         &self,
         piece: &Piece,
         summed: Option<Range<usize>>,
-    ) -> (Option<Vec<Part>>, Result<(), StoreError>) {
+    ) -> (Option<Vec<SumBlock>>, Result<(), StoreError>) {
         let stamp = Stamp {
             collector: &self.writer.collector,
             stored_at: self.stored_at,
         };
         let rows = piece.rows.clone();
-        let rows = self.work(|| Rows::of(self.batch, sorted(self.batch, rows)));
+        let rows = self.work(|| RowBlock::of(self.batch, sorted(self.batch, rows)));
         let block = rows.block(stamp);
         let statement = self.statement("flows", block.names(), &piece.token);
         let (batch, stored_at) = (self.batch, self.stored_at);
@@ -144,7 +144,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Two at a time, which is what the embedded engine takes. There is nothing in them that the store could refuse for good.
-    async fn insert_sums(&self, sums: Vec<Part>, token: &str) -> Result<(), StoreError> {
+    async fn insert_sums(&self, sums: Vec<SumBlock>, token: &str) -> Result<(), StoreError> {
         let watch = Stopwatch::start();
         let (mut first, mut second) = (Vec::new(), Vec::new());
         for part in sums {
@@ -154,12 +154,13 @@ impl<'a> Attempt<'a> {
             };
             shorter.push(part);
         }
-        let both = tokio::try_join!(
+        // Both to their end: nothing is to be under way when the batch is tried again.
+        let (first, second) = tokio::join!(
             self.insert_parts(first, token),
             self.insert_parts(second, token)
         );
         Stats::add_time(&self.writer.stats.insert_us, watch);
-        both.map(|_| ()).map_err(|error| {
+        first.and(second).map_err(|error| {
             if error.is_retryable() {
                 error
             } else {
@@ -168,7 +169,7 @@ impl<'a> Attempt<'a> {
         })
     }
 
-    async fn insert_parts(&self, parts: Vec<Part>, token: &str) -> Result<(), StoreError> {
+    async fn insert_parts(&self, parts: Vec<SumBlock>, token: &str) -> Result<(), StoreError> {
         for part in parts {
             let token = format!("{token}/{}", part.name);
             let statement = self.statement(part.table, &part.block.names, &token);
@@ -235,7 +236,7 @@ pub(crate) async fn insert_block<T>(
     (made, ended.map_err(StoreError::from))
 }
 
-fn octets_of(parts: &[Part]) -> usize {
+fn octets_of(parts: &[SumBlock]) -> usize {
     let octets = parts.iter().flat_map(|part| &part.block.octets);
     octets.map(Bytes::len).sum()
 }

@@ -24,13 +24,13 @@ pub(crate) struct Stamp<'a> {
 }
 
 /// Some rows of a batch, in an order of their own.
-pub(crate) struct Part<'b> {
+pub(crate) struct RowBlock<'b> {
     batch: &'b FlowBatch,
     order: Vec<u32>,
     rare: Rare<'b>,
 }
 
-impl<'b> Part<'b> {
+impl<'b> RowBlock<'b> {
     pub(crate) fn of(batch: &'b FlowBatch, order: Vec<u32>) -> Self {
         Self {
             batch,
@@ -39,7 +39,7 @@ impl<'b> Part<'b> {
         }
     }
 
-    /// They as a block.
+    /// Its columns, which are written when it is sent.
     pub(crate) fn block<'v>(&'v self, stamp: Stamp<'_>) -> Block<'v> {
         let mut block = Block::new(self.order.len());
         put_origin(&mut block, self, stamp);
@@ -69,7 +69,7 @@ impl<'b> Part<'b> {
     }
 }
 
-fn put_origin<'v>(block: &mut Block<'v>, part: &'v Part<'_>, stamp: Stamp<'_>) {
+fn put_origin<'v>(block: &mut Block<'v>, part: &'v RowBlock<'_>, stamp: Stamp<'_>) {
     let origin = &part.batch.origin;
     let stored_at = std::iter::repeat_n(stamp.stored_at, part.order.len());
     block.typed_full("stored_at", "DateTime('UTC')", stored_at);
@@ -97,7 +97,7 @@ pub(crate) fn life(batch: &FlowBatch, row: usize) -> (i64, i64) {
     (begin, last.unwrap_or(begin).max(begin))
 }
 
-fn put_life<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
+fn put_life<'v>(block: &mut Block<'v>, part: &'v RowBlock<'_>) {
     block.full("begins_at", part.rows().map(|row| life(part.batch, row).0));
     block.full("ends_at", part.rows().map(|row| life(part.batch, row).1));
     let (start, end) = (&part.batch.columns.start, &part.batch.columns.end);
@@ -107,7 +107,7 @@ fn put_life<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
 }
 
 /// Source and destination, as client and server.
-fn put_ends<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
+fn put_ends<'v>(block: &mut Block<'v>, part: &'v RowBlock<'_>) {
     let columns = &part.batch.columns;
     put_sides(
         block,
@@ -125,7 +125,7 @@ fn put_ends<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
 
 fn put_sides<'v, T: Fixed>(
     block: &mut Block<'v>,
-    part: &'v Part<'_>,
+    part: &'v RowBlock<'_>,
     [client, server]: [&'static str; 2],
     [source, destination]: [&'v Column<T>; 2],
 ) {
@@ -159,7 +159,7 @@ pub(crate) fn side<T: flow::column::Blank>(
 macro_rules! plain {
     ($($name:ident: $type:ty,)+) => {
         /// Every column of the vocabulary that is stored as it is.
-        fn put_plain<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
+        fn put_plain<'v>(block: &mut Block<'v>, part: &'v RowBlock<'_>) {
             let columns: &Columns = &part.batch.columns;
             $(if !columns.$name.is_absent() && !is_stored_apart(stringify!($name)) {
                 put_column(block, part, stringify!($name), &columns.$name);
@@ -186,7 +186,7 @@ fn is_stored_apart(name: &str) -> bool {
 }
 
 /// When the exporter began, as each of the two stamps has it: what it said is the difference to the flow's life.
-fn put_boots<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
+fn put_boots<'v>(block: &mut Block<'v>, part: &'v RowBlock<'_>) {
     let columns = &part.batch.columns;
     let lives = || part.rows().map(|row| life(part.batch, row));
     put_boot(
@@ -207,7 +207,7 @@ fn put_boots<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
 
 fn put_boot<'v>(
     block: &mut Block<'v>,
-    part: &'v Part<'_>,
+    part: &'v RowBlock<'_>,
     name: &'static str,
     uptimes: &'v Column<u32>,
     stamps: impl Iterator<Item = i64> + Send + 'v,
@@ -224,7 +224,7 @@ fn put_boot<'v>(
 
 fn put_column<'v, T: Fixed>(
     block: &mut Block<'v>,
-    part: &'v Part<'_>,
+    part: &'v RowBlock<'_>,
     name: &'static str,
     column: &'v Column<T>,
 ) {
@@ -260,7 +260,7 @@ pub(crate) fn code_type(column: &str) -> Option<String> {
     Some(format!("Enum8({})", values.join(", ")))
 }
 
-fn put_pairs<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
+fn put_pairs<'v>(block: &mut Block<'v>, part: &'v RowBlock<'_>) {
     let measures = &part.batch.measures;
     if !measures.is_absent() {
         let pairs = || part.rows().flat_map(|row| measures.get(row));
@@ -284,7 +284,7 @@ fn put_pairs<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
     }
 }
 
-fn put_enrichment<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
+fn put_enrichment<'v>(block: &mut Block<'v>, part: &'v RowBlock<'_>) {
     let added = &part.batch.enrichment;
     for (name, flags) in [
         ("src_is_client", &added.src_is_client),
@@ -328,7 +328,7 @@ fn put_enrichment<'v>(block: &mut Block<'v>, part: &'v Part<'_>) {
 /// Codes without gaps of their own: a number that is no code is a gap.
 fn put_codes<'v>(
     block: &mut Block<'v>,
-    part: &'v Part<'_>,
+    part: &'v RowBlock<'_>,
     name: &'static str,
     codes: &'v [u8],
     known: fn(u8) -> bool,
@@ -382,7 +382,7 @@ mod tests {
             collector: "here",
             stored_at: 0,
         };
-        let part = Part::of(&batch, vec![0]);
+        let part = RowBlock::of(&batch, vec![0]);
         let names = part.block(stamp).names().to_vec();
         assert!(names.contains(&"octets") && !names.contains(&"packets"));
         assert!(!names.contains(&"client_addr") && !names.contains(&"measures"));
@@ -414,8 +414,8 @@ mod tests {
             collector: "here",
             stored_at: 0,
         };
-        let part = Part::of(&whole, vec![2, 3]);
-        let alone = Part::of(&tail, vec![0, 1]);
+        let part = RowBlock::of(&whole, vec![2, 3]);
+        let alone = RowBlock::of(&tail, vec![0, 1]);
         let (part, alone) = (part.block(stamp).encode(), alone.block(stamp).encode());
         assert_eq!(part.names, alone.names);
         assert_eq!(part.octets, alone.octets);

@@ -43,6 +43,31 @@ const EXPORTER: [Key; 2] = [
     },
 ];
 
+const INTERFACE: &[Key] = &[
+    EXPORTER[0],
+    EXPORTER[1],
+    Key {
+        name: "way",
+        of: "arrayJoin(['in', 'out'])",
+    },
+    Key {
+        name: "interface_name",
+        of: "if(way = 'in', in_interface_name, out_interface_name)",
+    },
+    Key {
+        name: "nameless_interface",
+        of: "if(interface_name != '', NULL, if(way = 'in', in_interface, out_interface))",
+    },
+];
+const INTERFACE_COLUMNS: &[&str] = &[
+    "exporter_name",
+    "exporter",
+    "in_interface_name",
+    "out_interface_name",
+    "in_interface",
+    "out_interface",
+];
+
 impl Grouping {
     /// Everything together.
     pub(crate) fn total() -> Self {
@@ -71,31 +96,8 @@ impl Grouping {
                 Self::of_keys(KEYS, exporter()).from(Rows::Interfaces)
             }
             Dimension::Interfaces => {
-                const KEYS: &[Key] = &[
-                    EXPORTER[0],
-                    EXPORTER[1],
-                    Key {
-                        name: "way",
-                        of: "arrayJoin(['in', 'out'])",
-                    },
-                    Key {
-                        name: "interface_name",
-                        of: "if(way = 'in', in_interface_name, out_interface_name)",
-                    },
-                    Key {
-                        name: "nameless_interface",
-                        of: "if(interface_name != '', NULL, if(way = 'in', in_interface, out_interface))",
-                    },
-                ];
-                let interfaces = Self::of_keys(KEYS, interface()).from(Rows::Interfaces);
-                interfaces.made_of(&[
-                    "exporter_name",
-                    "exporter",
-                    "in_interface_name",
-                    "out_interface_name",
-                    "in_interface",
-                    "out_interface",
-                ])
+                let interfaces = Self::of_keys(INTERFACE, interface()).from(Rows::Interfaces);
+                interfaces.made_of(INTERFACE_COLUMNS)
             }
             Dimension::Clients => {
                 const KEYS: &[Key] = &[column("client_addr")];

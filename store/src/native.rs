@@ -83,7 +83,9 @@ impl<'v> Block<'v> {
 
     /// What to send, in order: how many columns and rows, and the columns.
     pub(crate) fn into_octets(self) -> impl Iterator<Item = Bytes> + Send + use<'v> {
-        let mut octets = Vec::with_capacity(CHUNK_OCTETS);
+        // A value may reach over the end.
+        const ROOM: usize = CHUNK_OCTETS + size_of::<u128>();
+        let mut octets = Vec::with_capacity(ROOM);
         put_number(&mut octets, self.names.len());
         put_number(&mut octets, self.rows);
         let mut written = self.written.into_iter().peekable();
@@ -95,7 +97,7 @@ impl<'v> Block<'v> {
                     written.next();
                 }
             }
-            let next = Vec::with_capacity(written.peek().map_or(0, |_| CHUNK_OCTETS));
+            let next = Vec::with_capacity(written.peek().map_or(0, |_| ROOM));
             let full = std::mem::replace(&mut octets, next);
             (!full.is_empty()).then(|| full.into())
         })
@@ -350,6 +352,33 @@ mod tests {
         expected.extend(b"\x01c\x13Map(String, UInt64)\x01\0\0\0\0\0\0\0\x01k\x07\0\0\0\0\0\0\0");
         expected.extend(b"\x01d\x16Array(Nullable(UInt8))\x01\0\0\0\0\0\0\0\0\x05");
         assert_eq!(block.encode().octets.concat(), expected);
+    }
+
+    #[test]
+    fn long_columns_go_in_small_chunks() {
+        let numbers = 0..100_000_u64;
+        let mut block = Block::new(100_000);
+        block.full("n", numbers.clone());
+        block.map("m", "String", numbers.clone().map(|_| 1));
+        block.map_texts(numbers.clone().map(|_| "key"));
+        block.map_texts(numbers.clone().map(|_| "text"));
+        let encoded = block.encode();
+        assert_eq!(encoded.names, ["n", "m"]);
+        assert!(
+            encoded
+                .octets
+                .iter()
+                .all(|octets| octets.len() < CHUNK_OCTETS + 16)
+        );
+        // 800,000 octets of numbers and of ends, 400,000 of keys and 500,000 of texts.
+        assert_eq!(encoded.octets.len(), 2_500_000_usize.div_ceil(CHUNK_OCTETS));
+        let mut expected = b"\x02\xa0\x8d\x06\x01n\x06UInt64".to_vec();
+        expected.extend(numbers.clone().flat_map(u64::to_le_bytes));
+        expected.extend(b"\x01m\x13Map(String, String)");
+        expected.extend(numbers.flat_map(|number| (number + 1).to_le_bytes()));
+        expected.extend(b"\x03key".repeat(100_000));
+        expected.extend(b"\x04text".repeat(100_000));
+        assert!(encoded.octets.concat() == expected);
     }
 
     #[test]

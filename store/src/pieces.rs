@@ -7,17 +7,20 @@ use flow::clock::NANOS_PER_SECOND;
 
 use crate::block::life;
 use crate::plan::Tier;
+use crate::rare::Rare;
 
 /// Rows of a piece, at most, and those of the rest of a datagram.
 ///
-/// More than a batch has, so that most are one piece. A row has some 400 octets in the engine, absent columns included, and
-/// a statement 334 MiB of an engine of 1 GB, 100 MiB of the smallest.
-const ROWS_MAX: usize = 1 << 18;
+/// A batch of a store that keeps up is one piece. A row has some 400 octets in the engine, absent columns included, and
+/// a statement 334 MiB of an engine of 1 GB, 95 MiB of the smallest.
+const ROWS_MAX: usize = 1 << 17;
 /// Buckets of a rollup that the rows of a stretch are in, at most, and those of one more datagram: what making the rollups
 /// takes in memory, some 100 octets each.
 const BUCKETS_MAX: u64 = 500_000;
-/// Octets of texts without a column that a piece holds, at most, and those of one more datagram.
-const TEXT_OCTETS_MAX: usize = 16 << 20;
+/// Octets of pairs in maps that a piece holds, at most, and those of one more datagram.
+const PAIR_OCTETS_MAX: usize = 16 << 20;
+/// What a pair of a name and a number takes in the engine, and on its way there.
+const PAIR_OCTETS: usize = 32;
 
 /// Some rows of a batch that are one block, under a token of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,16 +86,23 @@ pub(crate) fn derivations(batch: &FlowBatch, token: &str, sharded: bool) -> Vec<
 
 fn pieces(batch: &FlowBatch, rows: Range<usize>, token: &str, sharded: bool) -> Vec<Piece> {
     let mut found = Vec::with_capacity(rows.len() / ROWS_MAX + 1);
+    let rare_columns = Rare::of(batch).len();
     let (mut start, mut octets) = (rows.start, 0);
     for row in rows.clone() {
-        let full = row - start >= ROWS_MAX || octets >= TEXT_OCTETS_MAX;
+        let full = row - start >= ROWS_MAX || octets >= PAIR_OCTETS_MAX;
         if row > start && may_cut(batch, row, full, sharded) {
             found.push(Piece::of(batch, start..row, token));
             (start, octets) = (row, 0);
         }
+        octets += rare_columns * PAIR_OCTETS;
+        if !batch.measures.is_absent() {
+            octets += batch.measures.get(row).count() * PAIR_OCTETS;
+        }
         if !batch.extras.is_absent() {
             let texts = batch.extras.get(row);
-            octets += texts.map(|(_, text)| text.len()).sum::<usize>();
+            octets += texts
+                .map(|(_, text)| text.len() + PAIR_OCTETS)
+                .sum::<usize>();
         }
     }
     if start < rows.end {
@@ -157,26 +167,26 @@ mod tests {
     fn a_batch_is_cut_between_datagrams() {
         assert!(ends(&batch(0, 1, "")).is_empty());
         assert_eq!(ends(&batch(1, 1, "")), [1]);
-        assert_eq!(ends(&batch(262_144, 1, "")), [262_144]);
-        assert_eq!(ends(&batch(262_145, 1, "")), [262_144, 262_145]);
-        // 8,739 datagrams of 30 records are the first with 262,144.
-        assert_eq!(ends(&batch(300_000, 30, "")), [262_170, 300_000]);
-        assert_eq!(ends(&batch(300_000, 300_000, "")), [300_000]);
+        assert_eq!(ends(&batch(131_072, 1, "")), [131_072]);
+        assert_eq!(ends(&batch(262_145, 1, "")), [131_072, 262_144, 262_145]);
+        // 4,370 datagrams of 30 records are the first with 131,072.
+        assert_eq!(ends(&batch(150_000, 30, "")), [131_100, 150_000]);
+        assert_eq!(ends(&batch(150_000, 150_000, "")), [150_000]);
     }
 
     #[test]
     fn pieces_before_a_difference_keep_name_and_content() {
-        let whole = batch(450_000, 30, "");
+        let whole = batch(300_000, 30, "");
         let mut without = whole.clone();
-        // The datagram of rows 300,000 to 300,029 is known to be a duplicate this time.
-        let keep: Vec<bool> = (0..450_000)
-            .map(|row| !(300_000..300_030).contains(&row))
+        // The datagram of rows 150,000 to 150,029 is known to be a duplicate this time.
+        let keep: Vec<bool> = (0..300_000)
+            .map(|row| !(150_000..150_030).contains(&row))
             .collect();
         without.retain(&keep);
         let (first, second) = (all(&whole, false), all(&without, false));
         assert_eq!(first[0], second[0]);
         let tokens: Vec<&str> = first.iter().map(|piece| piece.token.as_str()).collect();
-        assert_eq!(tokens, ["t/3:0+24", "t/3:13108500+24"]);
+        assert_eq!(tokens, ["t/3:0+24", "t/3:6555000+24", "t/3:13110000+24"]);
         // The one with the difference has its name still.
         assert_eq!(second[1].token, tokens[1]);
     }
@@ -205,10 +215,20 @@ mod tests {
     }
 
     #[test]
-    fn much_text_makes_small_pieces() {
+    fn many_pairs_make_small_pieces() {
         // 16 MiB are 256 times 64 KiB.
-        let long = "x".repeat(1 << 16);
+        let long = "x".repeat((1 << 16) - PAIR_OCTETS);
         assert_eq!(ends(&batch(300, 1, &long)), [256, 300]);
+        // So are 65,536 rows of eight pairs of 32 octets.
+        let mut batch = batch(70_000, 1, "");
+        for row in 0..70_000 {
+            batch.columns.min_ttl.set(row, 1);
+            batch.columns.max_ttl.set(row, 64);
+            for measure in 0..6 {
+                batch.measures.push(row, measure, 7);
+            }
+        }
+        assert_eq!(ends(&batch), [65_536, 70_000]);
     }
 
     #[test]

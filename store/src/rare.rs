@@ -85,6 +85,11 @@ macro_rules! rare {
 flow::for_each_column!(rare);
 
 impl Rare<'_> {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.numbers.len() + self.addresses.len()
+    }
+
     /// Adds both maps, as far as there is something for them.
     pub(crate) fn put<'v>(
         &'v self,

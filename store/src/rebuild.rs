@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::observed::{self, Observations, Observed};
 use crate::plan::{ARRIVAL, HOUR_S, Horizon, Tier, Whole};
 use crate::question::Window;
-use crate::rollup::{Part, Wanted, parts};
+use crate::rollup::{SumBlock, Wanted, parts};
 use crate::schema::Names;
 use crate::select::living;
 use crate::sql::{Sql, literal};
@@ -246,7 +246,7 @@ impl Store {
     }
 
     /// What was deleted is inserted again octet for octet: under a new token it is not taken for a repetition.
-    async fn put(&self, part: Part, token: &str) -> Result<(), StoreError> {
+    async fn put(&self, part: SumBlock, token: &str) -> Result<(), StoreError> {
         let statement = format!(
             "INSERT INTO {}.{} (`{}`) SETTINGS insert_deduplication_token = {token}, {INSERT_SETTINGS} FORMAT Native",
             self.database(),

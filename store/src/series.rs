@@ -296,6 +296,12 @@ mod tests {
     }
 
     #[test]
+    fn sites_are_summed_up_before_they_are_doubled() {
+        let sites = Some(crate::question::Dimension::Sites);
+        insta::assert_snapshot!(sql(sites, Quantity::Octets, 7200, false));
+    }
+
+    #[test]
     fn octets_of_everything() {
         insta::assert_snapshot!(sql(None, Quantity::Octets, 7200, false));
     }

@@ -24,7 +24,7 @@ counters! {
     inserted_rows,
     /// Batches that the store acknowledged.
     inserted_batches,
-    /// Octets of the blocks that were sent.
+    /// Octets of the blocks that were sent, those of failed attempts too.
     inserted_octets,
     /// Attempts to insert that failed and may be repeated.
     insert_failures,
@@ -32,7 +32,7 @@ counters! {
     refused_batches,
     /// Rows that the store refused for good.
     refused_rows,
-    /// Microseconds that inserts took.
+    /// Microseconds that inserts took, making the columns and sums included.
     insert_us,
     /// Microseconds spent sorting rows and summing them up, mostly while the store is at work with an insert.
     encode_us,

@@ -114,6 +114,10 @@ mod tests {
     const HOUR_S: i64 = 3600 * 500_000;
 
     fn sql(dimension: Dimension, length_s: i64, filter: &str) -> String {
+        sql_of(dimension, length_s, filter, true)
+    }
+
+    fn sql_of(dimension: Dimension, length_s: i64, filter: &str, counts_clients: bool) -> String {
         let now = Timestamp::from_seconds(HOUR_S + 7200);
         let only = Filter::parse("site berlin").unwrap();
         let question = Top {
@@ -138,7 +142,7 @@ mod tests {
             kept,
             stored_since: None,
         };
-        statement(&question, true, ("flowreel", horizon))
+        statement(&question, counts_clients, ("flowreel", horizon))
             .unwrap()
             .to_string()
     }
@@ -150,6 +154,19 @@ mod tests {
                 insta::assert_snapshot!(sql(Dimension::$dimension, $length_s, $filter));
             })+
         };
+    }
+
+    #[test]
+    fn who_wants_names_only_counts_no_clients() {
+        for (dimension, counting) in [
+            (Dimension::Applications, "uniqCombined64"),
+            (Dimension::Clients, "client_addr IS NOT NULL"),
+        ] {
+            let counted = sql_of(dimension, 3601, "", true);
+            let names = sql_of(dimension, 3601, "", false);
+            assert!(counted.contains(counting) && !names.contains(counting));
+            assert!(names.contains("toUInt64(0) AS clients") && !names.contains("client_set"));
+        }
     }
 
     snapshot! {

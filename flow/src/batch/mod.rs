@@ -207,7 +207,7 @@ impl FlowBatch {
         }
     }
 
-    /// Empties the batch and keeps its memory.
+    /// Empties the batch and keeps its memory, except that of columns that it did not use.
     pub fn clear(&mut self) {
         let origin = &mut self.origin;
         origin.received_at.clear();

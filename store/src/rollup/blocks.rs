@@ -16,18 +16,18 @@ const CELLS_MAX: usize = 100_000;
 
 /// A block, the table that it is for, and its name among those of the same rows.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub(crate) struct SumBlock {
     pub(crate) table: &'static str,
     pub(crate) name: String,
     pub(crate) block: Encoded,
 }
 
 /// All blocks, in an order and under names that the rows alone decide.
-pub(crate) fn parts(made: &Rollups<'_>) -> Vec<Part> {
+pub(crate) fn parts(made: &Rollups<'_>) -> Vec<SumBlock> {
     let mut parts = Vec::new();
     let mut add = |table, number: usize, block| {
         let name = format!("{table}.{number}");
-        parts.push(Part { table, name, block });
+        parts.push(SumBlock { table, name, block });
     };
     for (number, cells) in chunks(&made.traffic).enumerate() {
         add("traffic_intake", number, traffic(made, &cells));

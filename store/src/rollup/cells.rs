@@ -3,7 +3,7 @@
 use std::hash::Hash;
 
 use flow::clock::NANOS_PER_SECOND;
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use crate::plan::Tier;
 
@@ -45,11 +45,11 @@ impl Life {
     }
 }
 
-/// Values as numbers from 0, in the order in which they came.
+/// Values as numbers from 0, in the order in which they came. Addresses are whoever's choice, so each process hashes otherwise.
 #[derive(Debug)]
 pub(crate) struct Numbers<K> {
     pub(crate) values: Vec<K>,
-    numbers: FxHashMap<K, u32>,
+    numbers: HashMap<K, u32>,
     last: Option<(K, u32)>,
 }
 
@@ -57,7 +57,7 @@ impl<K> Default for Numbers<K> {
     fn default() -> Self {
         Self {
             values: Vec::new(),
-            numbers: FxHashMap::default(),
+            numbers: HashMap::default(),
             last: None,
         }
     }
@@ -317,6 +317,38 @@ mod tests {
         assert_eq!(rows(&family.tens), expected);
         assert_eq!(rows(&family.minutes), [(0, 25, 0, 1, 1), (60, 83, 3, 2, 1)]);
         assert_eq!(family.minutes.clients, [(0, 1), (1, 1)]);
+    }
+
+    #[test]
+    fn a_client_counts_once_in_a_bucket_whoever_comes_between() {
+        let mut family = Family::default();
+        // Three clients take turns in two groups, over two buckets of ten seconds in one minute.
+        for (number, client) in [5, 9, 5, 2, 9, 5, 2, 2].into_iter().enumerate() {
+            let group = u8::from(number % 3 == 0);
+            family.add(group, &life(5, 15, 100, 2), Some(client));
+        }
+        family.sum_up();
+        // Group 1 has 5, 2 and 2 (the first, fourth and seventh); group 0 has 9, 5, 9, 5 and 2.
+        let of = |cells: &Cells, bucket: i64, group: u8| {
+            let group = family
+                .groups
+                .values
+                .iter()
+                .position(|it| *it == group)
+                .unwrap();
+            let place = (bucket, u32::try_from(group).unwrap());
+            let cell = cells.places.values.iter().position(|it| *it == place);
+            let cell = u32::try_from(cell.unwrap()).unwrap();
+            let clients = cells.clients.iter().filter(|(it, _)| *it == cell);
+            clients.map(|(_, client)| *client).collect::<Vec<_>>()
+        };
+        for bucket in [0, 10] {
+            assert_eq!(of(&family.tens, bucket, 1), [5, 2]);
+            assert_eq!(of(&family.tens, bucket, 0), [9, 5, 2]);
+        }
+        assert_eq!(of(&family.minutes, 0, 1), [5, 2]);
+        assert_eq!(of(&family.minutes, 0, 0), [9, 5, 2]);
+        assert!(family.tens.clients.is_sorted_by_key(|(cell, _)| *cell));
     }
 
     #[test]

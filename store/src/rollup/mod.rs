@@ -19,7 +19,7 @@ use flow::{FlowBatch, Timestamp};
 
 use crate::block::{life, side};
 use crate::plan::{ARRIVAL, HOUR_S, Tier};
-pub(crate) use blocks::{Part, parts};
+pub(crate) use blocks::{SumBlock, parts};
 use cells::Family;
 pub(crate) use cells::{Life, Numbers};
 

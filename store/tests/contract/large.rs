@@ -103,15 +103,15 @@ async fn pieces_are_stored_once_wherever_an_attempt_ended() {
     let Some(engine) = Running::start().await else {
         return;
     };
-    let mut batch = crowd(280_000, 1.0);
-    for row in 0..280_000_u32 {
+    let mut batch = crowd(140_000, 1.0);
+    for row in 0..140_000_u32 {
         batch.columns.in_interface.set(row as usize, row % 50);
     }
     // Behind the first piece of the rows, the second, and most of what is derived from them.
     let breaks = [
-        (262_170, &["traffic_10s", "interfaces_10s"][..]),
-        (280_000, &["traffic_10s", "interfaces_10s"]),
-        (280_000, &["extents"]),
+        (131_100, &["traffic_10s", "interfaces_10s"][..]),
+        (140_000, &["traffic_10s", "interfaces_10s"]),
+        (140_000, &["extents"]),
     ];
     for (number, (stored, tables)) in breaks.into_iter().enumerate() {
         let database = format!("broken_{number}");
@@ -136,10 +136,10 @@ async fn pieces_are_stored_once_wherever_an_attempt_ended() {
         alter("DROP CONSTRAINT broken").await;
         for _ in 0..2 {
             put(&writer, &batch).await;
-            assert_eq!(store.inventory().await.unwrap().flows, 280_000);
+            assert_eq!(store.inventory().await.unwrap().flows, 140_000);
             let found = top(&store, Dimension::Exporters, subject(0.0, 10.0, "")).await;
             let (_, octets, packets, flows, _) = found[0];
-            assert_eq!((octets, packets, flows), (168_000_000, 2_800_000, 280_000));
+            assert_eq!((octets, packets, flows), (84_000_000, 1_400_000, 140_000));
         }
     }
 }

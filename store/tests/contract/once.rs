@@ -90,10 +90,13 @@ async fn what_a_broken_insert_left_out_is_added_and_nothing_else() {
                 "ALTER TABLE {database}.{table} DROP CONSTRAINT broken"
             ))
             .await;
-        for _ in 0..2 {
-            let repeated = writer
-                .insert(&batch(&rows()), "one", flow::clock::now())
-                .await;
+        for again in [true, false] {
+            let (rows, now) = (batch(&rows()), flow::clock::now());
+            // As the product does after a failure, and as one does that knows of none.
+            let repeated = match again {
+                true => writer.insert_again(&rows, "one", now).await,
+                false => writer.insert(&rows, "one", now).await,
+            };
             assert_eq!(repeated.unwrap(), Refused::default());
         }
         let broken = table;
