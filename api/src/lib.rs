@@ -8,8 +8,9 @@
 //! | `operations` | accounting, exporters, readiness, metrics |
 //! | `imports`, `rules` | captures in, names of things |
 //! | `parameters` | what stands in an address: windows, filters |
-//! | `guard` | refuses requests that another site's page made |
+//! | `guard`, `body` | refuses requests that another site's page made, and bodies that do not come |
 
+mod body;
 mod error;
 mod guard;
 mod imports;

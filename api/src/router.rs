@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use axum::{Json, Router, middleware};
 use store::Store;
@@ -13,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::plant::Plant;
-use crate::{ApiError, guard, imports, operations, questions, rules};
+use crate::{ApiError, body, guard, imports, operations, questions, rules};
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -50,8 +49,6 @@ struct Document;
 
 /// Largest capture file that is taken in one request, octets.
 pub const UPLOAD_OCTETS_MAX: u64 = 16 << 30;
-/// Largest body of any other request, octets.
-pub const BODY_OCTETS_MAX: usize = 2 << 20;
 /// Uploads that may run at the same time.
 const UPLOADS_MAX: usize = 2;
 
@@ -63,7 +60,6 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(questions::inventory))
         .routes(routes!(operations::accounting))
         .routes(routes!(operations::exporters))
-        .routes(routes!(imports::imports, imports::import))
         .routes(routes!(imports::import_status))
         .routes(routes!(rules::rules, rules::set_rules))
         .routes(routes!(rules::learned))
@@ -72,6 +68,9 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
+        .layer(middleware::from_fn(body::read_in_time))
+        // An upload is written as it comes.
+        .routes(routes!(imports::imports, imports::import))
 }
 
 /// The OpenAPI document.
@@ -86,7 +85,6 @@ pub fn router(api: Api) -> Router {
     router
         .route("/api/openapi.json", get(|| async move { document }))
         .fallback(|| async { ApiError::not_found("there is nothing at this address") })
-        .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
         .layer(middleware::from_fn(guard::refuse_other_sites))
         .with_state(api)
 }

@@ -30,25 +30,11 @@ pub(crate) async fn set_rules(
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Json<Rules>, ApiError> {
     // By its names only: a list would be taken by places, and an empty one for "no rules at all".
-    let Json(named) = body.map_err(not_taken)?;
+    let Json(named) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
     let rules = serde_json::from_value(Value::Object(named));
     let rules: Rules = rules.map_err(|error| ApiError::parameter("body", error.to_string()))?;
     api.plant.set_rules(rules).await?;
     Ok(Json(api.plant.rules()))
-}
-
-/// Too much is 413, and anything else that is no set of rules is 400.
-fn not_taken(error: JsonRejection) -> ApiError {
-    match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::refused(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!(
-                "the rules may be {} MiB at most",
-                crate::router::BODY_OCTETS_MAX >> 20
-            ),
-        ),
-        _ => ApiError::parameter("body", error.body_text()),
-    }
 }
 
 /// Services that were learned from the traffic.

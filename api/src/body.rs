@@ -1,0 +1,100 @@
+//! Bodies of requests, read whole before they are looked at, within a time: whoever sends an octet now and then would otherwise
+//! hold one of the few connections for as long as he likes.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
+use tokio::time::{Instant, timeout_at};
+
+use crate::ApiError;
+
+/// Largest body, octets. Uploads of captures have a rule of their own.
+const BODY_OCTETS_MAX: usize = 2 << 20;
+/// How long it may take.
+const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// The middleware.
+pub(crate) async fn read_in_time(request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    match whole(body, BODY_WAIT_MAX).await {
+        Ok(body) => next.run(Request::from_parts(head, body.into())).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn whole(body: Body, wait_max: Duration) -> Result<Vec<u8>, ApiError> {
+    let deadline = Instant::now() + wait_max;
+    let (mut read, mut pieces) = (Vec::new(), body.into_data_stream());
+    loop {
+        let piece = timeout_at(deadline, pieces.next()).await;
+        let piece = piece.map_err(|_| {
+            let seconds = wait_max.as_secs();
+            ApiError::refused(
+                StatusCode::REQUEST_TIMEOUT,
+                format!("the body of the request did not come within {seconds} seconds"),
+            )
+        })?;
+        match piece {
+            None => return Ok(read),
+            Some(Ok(piece)) if read.len() + piece.len() <= BODY_OCTETS_MAX => {
+                read.extend_from_slice(&piece);
+            }
+            Some(Ok(_)) => {
+                return Err(ApiError::refused(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    format!("a request may have {} MiB at most", BODY_OCTETS_MAX >> 20),
+                ));
+            }
+            Some(Err(error)) => {
+                let what = "the body of the request ended before its end";
+                return Err(ApiError::because(StatusCode::BAD_REQUEST, what, &error));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Bytes;
+    use futures_util::stream;
+
+    use super::*;
+
+    /// A body of these pieces, an hour apart.
+    fn slow(pieces: &'static [&'static [u8]]) -> Body {
+        Body::from_stream(stream::iter(pieces).then(async |piece| {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            Ok::<_, std::io::Error>(Bytes::from_static(piece))
+        }))
+    }
+
+    async fn status(body: Body, wait_max: Duration) -> StatusCode {
+        let error = whole(body, wait_max).await.unwrap_err();
+        error.into_response().status()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_read_whole_or_refused() {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600 + 1);
+        let read = whole(slow(&[b"{\"a\"", b":1}"]), hours(2)).await.unwrap();
+        assert_eq!(read, b"{\"a\":1}");
+        assert!(whole(Body::empty(), hours(0)).await.unwrap().is_empty());
+        let late = status(slow(&[b"{\"a\"", b":1}"]), hours(1)).await;
+        assert_eq!(late, StatusCode::REQUEST_TIMEOUT);
+        let most = vec![b' '; BODY_OCTETS_MAX];
+        assert_eq!(whole(most.clone().into(), hours(0)).await.unwrap(), most);
+        let more = [most, b" ".to_vec()].concat();
+        assert_eq!(
+            status(more.into(), hours(0)).await,
+            StatusCode::PAYLOAD_TOO_LARGE
+        );
+        let broken = stream::iter([Err::<Bytes, _>(std::io::Error::other("gone"))]);
+        let broken = status(Body::from_stream(broken), hours(0)).await;
+        assert_eq!(broken, StatusCode::BAD_REQUEST);
+    }
+}
