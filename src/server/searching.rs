@@ -26,7 +26,7 @@ const READ_OCTETS_MAX: usize = 1 << 20;
 /// at, as what one reading and what a datagram releases come on top.
 const BATCH_RECORDS_MAX: u64 = 10 * BATCH_ROWS_MAX as u64;
 /// Records between two places that may be gone back to.
-const PLACE_EVERY: u64 = 250_000;
+const PLACE_EVERY: u64 = 2 * BATCH_ROWS_MAX as u64;
 
 /// What the store said, for the decoding thread.
 #[derive(Clone, Copy, Debug)]
@@ -239,12 +239,13 @@ mod tests {
             records,
             staged: beginning(PipelineState::default(), Passed::default()),
         };
-        let mut places: VecDeque<Place> = (0..10).map(|n| place(n * PLACE_EVERY)).collect();
-        forget(&mut places, 2_300_000);
+        let mut places: VecDeque<Place> = (0..10).map(|n| place(n * 500_000)).collect();
+        // A batch may have 250,000 rows, and ten of them may come between.
+        forget(&mut places, 4_300_000);
         let left: Vec<u64> = places.iter().map(|place| place.records).collect();
-        assert_eq!(left[0], 1_250_000);
-        let mut few = VecDeque::from([place(0), place(250_000)]);
-        forget(&mut few, 900_000);
+        assert_eq!(left[0], 1_500_000);
+        let mut few = VecDeque::from([place(0), place(500_000)]);
+        forget(&mut few, 2_900_000);
         assert_eq!(few.len(), 2);
     }
 }
