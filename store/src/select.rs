@@ -335,11 +335,13 @@ pub(crate) fn living(database: &str, Window { from, to }: Window, table: &str) -
         .then(" AND ends_at >= fromUnixTimestamp64Nano(?, 'UTC')")
         .instant(from);
     if table == "flows" {
-        // The five minutes of arrival in which such records came: a range of the sort key.
+        // The five minutes of arrival in which such records came: a range of the sort key. In the unit of `received_at`: of a
+        // part that is all within the last second before a border in whole seconds, the engine takes it to lie beyond it
+        // (it looks for `received_at <= border - 1 s`).
         for (edge, sign, end) in [("min", ">=", ""), ("max", "<", " + toIntervalMinute(5)")] {
             sql = sql
                 .then(format!(
-                    "\n    AND received_at {sign} (SELECT {edge}(arrival){end} FROM {database}.extents \
+                    "\n    AND received_at {sign} (SELECT toDateTime64({edge}(arrival){end}, 9, 'UTC') FROM {database}.extents \
                      WHERE begins_at < fromUnixTimestamp64Nano(?, 'UTC') \
                      AND ends_at >= fromUnixTimestamp64Nano(?, 'UTC'))"
                 ))

@@ -68,6 +68,32 @@ async fn a_flow_counts_in_proportion() {
     }
 }
 
+/// Extents keep arrival by five minutes in whole seconds, `flows` keeps it in nanoseconds.
+#[tokio::test]
+async fn a_part_that_came_in_the_last_instant_before_five_minutes_counts() {
+    for place in places().await {
+        let store = &place.store;
+        // The last half second and the last millisecond before a border, one that arrived just at a border, and one just after.
+        let arrivals = [299.5, 300.0, 3599.999, 3600.0];
+        for (number, received) in arrivals.into_iter().enumerate() {
+            let row = Row {
+                received,
+                ..example()
+            };
+            insert(store, &format!("insert {number}"), &[row]).await;
+            let stored = u64::try_from(number).unwrap() + 1;
+            for filter in ["", FROM_RECORDS] {
+                let answer = top(store, Dimension::Applications, subject(0.0, 60.0, filter)).await;
+                assert_eq!(
+                    answer,
+                    [group("web", 1000 * stored, 7 * stored, stored, 1)],
+                    "{received} {filter}"
+                );
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_series_spreads_a_flow_over_its_life() {
     for place in places().await {
