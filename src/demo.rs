@@ -289,6 +289,7 @@ fn top(dimension: Dimension, last: Duration) -> Top {
         },
         filter: Filter::any(),
         known_at: None,
+        arrived: None,
         scope: Scope::default(),
     };
     Top {

@@ -59,6 +59,7 @@ impl Asked<'_> {
                 .known_at
                 .map(|text| time("known_at", text))
                 .transpose()?,
+            arrived: None,
             scope: Scope::default(),
         })
     }

@@ -13,7 +13,7 @@ use crate::block::life;
 use crate::error::StoreError;
 use crate::plan::{ARRIVAL, Tier, Whole as _};
 use crate::question::Window;
-use crate::rebuild::arrived;
+use crate::select::arrived;
 use crate::select::living;
 use crate::sql::Sql;
 use crate::store::Store;

@@ -64,6 +64,9 @@ pub enum StoreError {
     /// The disk did not take what the engine had written. Retryable; what was written may be gone.
     #[error("what the engine has written cannot be forced to disk")]
     Disk(#[source] std::io::Error),
+    /// A file that goes with what the store was asked for can't be read or written.
+    #[error("a file of rows cannot be read or written")]
+    File(#[source] std::io::Error),
     /// A version before the first release made the database on a server. Not retryable.
     #[error(
         "the database has schema version {found}, from before the first release, and cannot be brought to today's on a \

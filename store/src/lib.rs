@@ -7,6 +7,7 @@
 //! | [`question`] | what can be asked, and what comes back |
 //! | [`audit`] | whether a batch is there exactly once |
 //! | [`rebuild`] | a stretch of the past made anew |
+//! | [`recording`] | a slice of the rows: copied into a database of its own, written as Parquet and read again |
 //! | [`stored`] | what the store has of a collector's tape |
 //! | [`backup`] | the database as files |
 //! | [`presence`] | who writes under which collector's name |
@@ -30,6 +31,7 @@ pub mod error;
 pub mod presence;
 pub mod question;
 pub mod rebuild;
+pub mod recording;
 pub mod stats;
 pub mod store;
 pub mod stored;
@@ -60,5 +62,6 @@ mod top;
 pub use config::Config;
 pub use error::StoreError;
 pub use rebuild::Stretch;
+pub use recording::Slice;
 pub use store::Store;
 pub use writer::{Refused, Writer};

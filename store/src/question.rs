@@ -65,6 +65,8 @@ pub struct Subject {
     pub filter: Filter,
     /// Knowledge time: only what had arrived by then. `None` is everything that has arrived.
     pub known_at: Option<Timestamp>,
+    /// Only what arrived in this window: a recording that is kept by reference ([`crate::recording`]).
+    pub arrived: Option<Window>,
     /// What the asker may see. Added by the store, last, to every question.
     pub scope: Scope,
 }

@@ -18,7 +18,7 @@ use crate::plan::{ARRIVAL, HOUR_S, Horizon, Tier, Whole};
 use crate::question::Window;
 use crate::rollup::{SumBlock, Wanted, parts};
 use crate::schema::Names;
-use crate::select::living;
+use crate::select::{arrived, living};
 use crate::sql::{Sql, literal};
 use crate::store::Store;
 
@@ -222,7 +222,7 @@ impl Store {
     }
 
     /// Derives from these records what is `wanted`, and inserts it.
-    async fn make(&self, records: Sql, wanted: Wanted) -> Result<(), StoreError> {
+    pub(crate) async fn make(&self, records: Sql, wanted: Wanted) -> Result<(), StoreError> {
         let sql = observed::statement(self.database(), records);
         let mut rows = sql.query(&self.client).fetch::<Observed>()?;
         let mut observations = Observations::default();
@@ -272,7 +272,7 @@ impl Store {
         Ok(sql.query(&self.client).fetch_all().await?)
     }
 
-    fn database(&self) -> &str {
+    pub(crate) fn database(&self) -> &str {
         &self.config.database
     }
 }
@@ -295,13 +295,6 @@ pub(crate) fn rows(stretch: &Stretch) -> Sql {
         .then(" AND collector = ?")
         .bind(stretch.collector.as_str());
     position(position(sql, ">=", stretch.from), "<", stretch.to)
-}
-
-pub(crate) fn arrived(window: Window) -> Sql {
-    Sql::text("received_at >= fromUnixTimestamp64Nano(?, 'UTC')")
-        .instant(window.from)
-        .then(" AND received_at < fromUnixTimestamp64Nano(?, 'UTC')")
-        .instant(window.to)
 }
 
 /// Buckets of these hours, which ascend. Hours side by side are one range of the sort key.

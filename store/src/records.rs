@@ -186,6 +186,7 @@ mod tests {
             },
             filter: Filter::parse("port 80 or app web").unwrap(),
             known_at: Some(at(9000)),
+            arrived: None,
             scope: Scope {
                 only: Some(Filter::parse("site berlin").unwrap()),
             },

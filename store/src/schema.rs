@@ -67,16 +67,16 @@ impl Names {
             .split(';')
             .map(str::trim)
             .filter(|statement| !statement.is_empty())
-            .map(|statement| self.fill(statement))
+            .map(|statement| self.filled(statement))
             .collect()
     }
 
     /// A table where its rows are, as DELETE wants it.
     pub(crate) fn target(&self, table: &str) -> String {
-        self.fill(&format!("{{database}}.{table}{{local}}{{on_cluster}}"))
+        self.filled(&format!("{{database}}.{table}{{local}}{{on_cluster}}"))
     }
 
-    fn fill(&self, statement: &str) -> String {
+    pub(crate) fn filled(&self, statement: &str) -> String {
         let kept = &self.retention;
         let cluster = self.cluster.as_deref();
         let on_cluster = cluster.map_or(String::new(), |name| format!(" ON CLUSTER {name}"));
@@ -242,7 +242,7 @@ async fn keep(client: &clickhouse::Client, names: &Names) -> Result<(), StoreErr
     let tables: Vec<Table> = tables.query(client).fetch_all().await?;
     for (table, days) in retention(&names.retention) {
         let target = names.target(table);
-        let name = names.fill(&format!("{table}{{local}}"));
+        let name = names.filled(&format!("{table}{{local}}"));
         let Some(known) = tables.iter().find(|found| found.name == name) else {
             continue;
         };
@@ -385,7 +385,7 @@ mod tests {
         };
         let made = "CREATE TABLE {database}.t{on_cluster} (a UInt8) ENGINE = {replicated}ReplacingMergeTree(a) ORDER BY a";
         assert_eq!(
-            names.fill(made),
+            names.filled(made),
             "CREATE TABLE d.t ON CLUSTER c (a UInt8) ENGINE = \
              ReplicatedReplacingMergeTree('/clickhouse/tables/all/d/t', '{shard}-{replica}', a) ORDER BY a"
         );
@@ -394,7 +394,7 @@ mod tests {
             ..names
         };
         assert_eq!(
-            alone.fill(made),
+            alone.filled(made),
             "CREATE TABLE d.t (a UInt8) ENGINE = ReplacingMergeTree(a) ORDER BY a"
         );
     }

@@ -85,7 +85,7 @@ impl Selection<'_> {
         let has_keys = self.grouping.keys.is_empty() || self.grouping.rollup == Some(wanted);
         let subject = self.subject;
         let says = self.conditions(wanted).is_some();
-        if has_keys && says && subject.known_at.is_none() {
+        if has_keys && says && subject.known_at.is_none() && subject.arrived.is_none() {
             wanted
         } else {
             Rows::Flows
@@ -319,13 +319,24 @@ pub(crate) fn conditions(subject: &Subject, rows: Rows) -> Option<Sql> {
 
 /// Records that were alive in a piece of the window, and were known.
 pub(crate) fn alive(database: &str, subject: &Subject, piece: &Piece, table: &str) -> Sql {
-    let sql = living(database, piece.window, table);
+    let mut sql = living(database, piece.window, table);
+    if let Some(window) = subject.arrived {
+        sql = sql.then("\n    AND ").join(arrived(window));
+    }
     match subject.known_at {
         Some(at) => sql
             .then("\n    AND received_at <= fromUnixTimestamp64Nano(?, 'UTC')")
             .instant(at),
         None => sql,
     }
+}
+
+/// Records that arrived in a window.
+pub(crate) fn arrived(window: Window) -> Sql {
+    Sql::text("received_at >= fromUnixTimestamp64Nano(?, 'UTC')")
+        .instant(window.from)
+        .then(" AND received_at < fromUnixTimestamp64Nano(?, 'UTC')")
+        .instant(window.to)
 }
 
 /// Records that were alive in a window.

@@ -275,6 +275,7 @@ mod tests {
             window: window(3600, to_s),
             filter: flow::Filter::any(),
             known_at: known.then_some(Timestamp::from_seconds(9000)),
+            arrived: None,
             scope: crate::question::Scope::default(),
         };
         let question = Series {

@@ -29,7 +29,7 @@ use crate::{inventory, records, series, top};
 pub struct Store {
     pub(crate) client: clickhouse::Client,
     pub(crate) config: Arc<Config>,
-    stats: Arc<Stats>,
+    pub(crate) stats: Arc<Stats>,
     pub(crate) disk: Disk,
 }
 

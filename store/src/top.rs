@@ -128,6 +128,7 @@ mod tests {
                 },
                 filter: Filter::parse(filter).unwrap(),
                 known_at: None,
+                arrived: None,
                 scope: Scope {
                     only: (length_s == 3601).then_some(only),
                 },

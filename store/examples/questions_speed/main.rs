@@ -188,6 +188,7 @@ fn subject(from_s: i64, to_s: i64, filter: &str) -> Result<Subject, Failure> {
         },
         filter: Filter::parse(filter)?,
         known_at: None,
+        arrived: None,
         scope: Scope::default(),
     })
 }

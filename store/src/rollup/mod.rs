@@ -51,6 +51,8 @@ struct Interfaces {
 /// A part of what is derived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
+    /// All of it.
+    All,
     /// Buckets of the hour that begins at this second.
     Hour(i64),
     /// What goes by the time of arrival: `extents` and `long_flows`.
@@ -145,7 +147,11 @@ impl<'b> Rollups<'b> {
 
     /// Keeps what is to be made anew.
     pub(crate) fn only(mut self, wanted: Wanted) -> Self {
+        if wanted == Wanted::All {
+            return self;
+        }
         let within = |bucket_s: i64| match wanted {
+            Wanted::All => true,
             Wanted::Hour(hour_s) => (hour_s..hour_s + HOUR_S).contains(&bucket_s),
             Wanted::Arrival => false,
         };

@@ -13,6 +13,7 @@ mod one_shard;
 mod places;
 mod presence;
 mod rebuild;
+mod recording;
 mod records;
 mod refused;
 mod restart;

@@ -156,6 +156,7 @@ pub(crate) fn subject(from: f64, to: f64, filter: &str) -> Subject {
         },
         filter: Filter::parse(filter).unwrap(),
         known_at: None,
+        arrived: None,
         scope: Scope::default(),
     }
 }

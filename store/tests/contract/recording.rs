@@ -1,0 +1,168 @@
+//! Recordings: a slice by reference, with rows of its own, and as Parquet: the same answers from all.
+
+use flow::Filter;
+use store::Store;
+use store::question::{Dimension, Quantity, Subject, Window};
+use store::recording::Slice;
+
+use crate::places::{Place, places};
+use crate::rows::{Row, at, group, insert, series, subject, top};
+
+/// Flows of 100 octets at seconds 0, 10, 20 …, which arrive two seconds after their end; each third is mail.
+fn traffic() -> Vec<Row> {
+    let row = |number: u32| Row {
+        received: f64::from(number) * 10.0 + 2.0,
+        start: f64::from(number) * 10.0,
+        end: f64::from(number) * 10.0,
+        octets: 100,
+        packets: 1,
+        application: if number.is_multiple_of(3) {
+            "mail"
+        } else {
+            "web"
+        },
+        ..Row::default()
+    };
+    let mut rows: Vec<Row> = (0..60).map(row).collect();
+    // All that a row may hold, and a life from before the slice to its end.
+    rows.push(Row {
+        received: 400.0,
+        start: 100.0,
+        end: 300.0,
+        octets: 2000,
+        packets: 20,
+        source: "2001:db8::5",
+        reverse: Some((400, 4)),
+        sampling: Some(10),
+        application: "web",
+        ..Row::default()
+    });
+    rows
+}
+
+/// What arrived from second 200 to 500.
+fn slice(filter: &str) -> Slice {
+    Slice {
+        arrived: Window {
+            from: at(200.0),
+            to: at(500.0),
+        },
+        filter: Filter::parse(filter).unwrap(),
+    }
+}
+
+fn by_reference(filter: &str, asked: Subject) -> Subject {
+    let slice = slice(filter);
+    Subject {
+        filter: asked.filter.clone().and(slice.filter),
+        arrived: Some(slice.arrived),
+        ..asked
+    }
+}
+
+async fn own(place: &Place, number: u32) -> Store {
+    let own = place.store.recording(number);
+    own.prepare().await.unwrap();
+    own
+}
+
+#[tokio::test]
+async fn a_slice_answers_alike_by_reference_and_with_rows_of_its_own() {
+    for place in places().await {
+        let store = &place.store;
+        insert(store, "a", &traffic()).await;
+        for (number, filter) in [(1, ""), (2, "app web")] {
+            let recording = own(&place, number).await;
+            recording.copy_from(store, &slice(filter)).await.unwrap();
+            // 20 to 49 arrive in time, of which 21, 24 … 48 are mail. The long one: 10 x (2000 + 400) octets over 200 s.
+            let web = 20;
+            let all: Vec<_> = [group("web", 100 * web + 24_000, web + 240, web + 1, 2)]
+                .into_iter()
+                .chain((filter.is_empty()).then(|| group("mail", 1000, 10, 10, 1)))
+                .collect();
+            // From 250 s on: 25 to 49, of which 27, 30 … 48 are mail, and a quarter of the long one's life.
+            let web = 17;
+            let part: Vec<_> = [group("web", 100 * web + 6000, web + 60, web + 1, 2)]
+                .into_iter()
+                .chain((filter.is_empty()).then(|| group("mail", 800, 8, 8, 1)))
+                .collect();
+            for (from, expected) in [(0.0, &all), (250.0, &part)] {
+                let asked = subject(from, 3600.0, "");
+                let referred = by_reference(filter, asked.clone());
+                let answer = top(store, Dimension::Applications, referred).await;
+                assert_eq!(&answer, expected, "{from} {filter}");
+                let answer = top(&recording, Dimension::Applications, asked).await;
+                assert_eq!(&answer, expected, "{from} {filter}");
+            }
+            let asked = subject(200.0, 500.0, "app web");
+            let question = |subject| series(None, Quantity::Octets, subject, 60);
+            let own = recording.series(&question(asked.clone())).await.unwrap();
+            let referred = question(by_reference(filter, asked));
+            assert_eq!(own, store.series(&referred).await.unwrap());
+
+            let held = recording.held(None).await.unwrap();
+            assert_eq!(held, store.held(Some(&slice(filter))).await.unwrap());
+            assert_eq!(held.flows, if filter.is_empty() { 31 } else { 21 });
+            let digest = recording.digest(None).await.unwrap();
+            assert_eq!(digest, store.digest(Some(&slice(filter))).await.unwrap());
+        }
+        assert_eq!(Vec::from_iter(store.recordings().await.unwrap()), [1, 2]);
+        for number in [1, 1, 2, 3] {
+            store.remove_recording(number).await.unwrap();
+        }
+        assert!(store.recordings().await.unwrap().is_empty());
+        assert_eq!(store.held(None).await.unwrap().flows, 61);
+    }
+}
+
+#[tokio::test]
+async fn what_was_known_then_is_known_of_a_recording() {
+    for place in places().await {
+        insert(&place.store, "a", &traffic()).await;
+        let recording = own(&place, 7).await;
+        recording.copy_from(&place.store, &slice("")).await.unwrap();
+        // At 300 s the flows of seconds 200 to 290 have arrived, the one that ended at 300 s has not.
+        let mut then = subject(200.0, 310.0, "app web");
+        then.known_at = Some(at(300.0));
+        let web = top(&recording, Dimension::Applications, then.clone()).await;
+        assert_eq!(web, [group("web", 700, 7, 7, 1)]);
+        let referred = by_reference("", then);
+        let web = top(&place.store, Dimension::Applications, referred).await;
+        assert_eq!(web, [group("web", 700, 7, 7, 1)]);
+    }
+}
+
+#[tokio::test]
+async fn rows_come_back_from_parquet_as_they_went() {
+    for place in places().await {
+        let store = &place.store;
+        insert(store, "a", &traffic()).await;
+        let mut files = Vec::new();
+        for part in store.parquet_parts(Some(&slice(""))).await.unwrap() {
+            let mut file = Vec::new();
+            store
+                .write_parquet(Some(&slice("")), part, &mut file)
+                .await
+                .unwrap();
+            files.push(file);
+        }
+        assert_eq!(files.len(), 1);
+        // "PAR1" at both ends: https://parquet.apache.org/docs/file-format/
+        assert!(files[0].starts_with(b"PAR1") && files[0].ends_with(b"PAR1"));
+
+        let recording = own(&place, 1).await;
+        recording.read_parquet(&mut &files[0][..]).await.unwrap();
+        recording.derive().await.unwrap();
+        let everything = subject(0.0, 3600.0, "");
+        let asked = top(&recording, Dimension::Clients, everything.clone()).await;
+        let referred = by_reference("", everything);
+        assert_eq!(asked, top(store, Dimension::Clients, referred).await);
+        assert_eq!(asked[0], group("2001:db8::5", 24_000, 240, 1, 1));
+        let digest = store.digest(Some(&slice(""))).await.unwrap();
+        assert_eq!(recording.digest(None).await.unwrap(), digest);
+
+        let torn = &files[0][..files[0].len() - 20];
+        let error = recording.read_parquet(&mut &torn[..]).await.unwrap_err();
+        assert!(!error.is_retryable(), "{error}");
+    }
+}
