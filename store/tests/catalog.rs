@@ -7,9 +7,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use flow::application::ApplicationRule;
 use flow::site::{ExporterName, InterfaceName, Rules, Site};
 use flow::{Feed, Timestamp};
+use store::Slice;
 use store::catalog::{
-    Catalog, CatalogError, ImportCounts, ImportState, RulesError, check_rules, merge,
+    Catalog, CatalogError, ImportCounts, ImportState, Note, Recording, RecordingCounts,
+    RecordingState, RulesError, check_rules, merge,
 };
+use store::question::Window;
 use tempfile::TempDir;
 
 fn application(name: &str, port: &str) -> ApplicationRule {
@@ -346,7 +349,7 @@ async fn a_catalog_of_a_newer_version_is_refused_and_left_alone() {
     let before = std::fs::read(catalog.path()).unwrap();
     let refused = Catalog::open(catalog.path()).await.unwrap_err();
     let sentence = format!(
-        "the catalog {} was made by a newer Flowreel (its version is 999, this program knows 3): start the newer program, or use another data directory",
+        "the catalog {} was made by a newer Flowreel (its version is 999, this program knows 4): start the newer program, or use another data directory",
         catalog.path().display()
     );
     assert_eq!(refused.to_string(), sentence);
@@ -454,4 +457,121 @@ fn the_catalog_comes_before_the_config_file_and_replaces_by_name() {
     );
     check_rules(&merged).unwrap();
     assert_eq!(merge(&Rules::default(), &config), config);
+}
+
+fn recording(name: &str, id: char) -> Recording {
+    Recording {
+        number: 0,
+        id: id.to_string().repeat(32),
+        name: name.to_owned(),
+        state: RecordingState::Referenced,
+        slice: Slice {
+            arrived: Window {
+                from: Timestamp::from_seconds(100),
+                to: Timestamp::from_seconds(200),
+            },
+            filter: flow::Filter::parse("app orders").unwrap(),
+        },
+        cut_by: "eve".to_owned(),
+        cut_at: Timestamp::from_seconds(201),
+        collector: "berlin".to_owned(),
+        imported_at: None,
+        anonymized: false,
+        enrichment: Rules {
+            applications: vec![application("orders", "5432")],
+            ..Rules::default()
+        },
+        counts: RecordingCounts::default(),
+    }
+}
+
+#[tokio::test]
+async fn a_recording_is_found_by_name_id_and_number_until_it_goes() {
+    let (folder, catalog) = fresh().await;
+    let cut = recording("friday", 'a');
+    let number = catalog.add_recording(&cut).await.unwrap();
+    catalog.close().await;
+    let catalog = Catalog::open(&folder.path().join("catalog.sqlite"))
+        .await
+        .unwrap();
+    let expected = Recording { number, ..cut };
+    for name in ["friday", &"a".repeat(32), &number.to_string()] {
+        assert_eq!(catalog.recording(name).await.unwrap(), expected);
+    }
+    let counts = RecordingCounts {
+        datagrams: 3,
+        flows: 50,
+        exporters: 1,
+        octets: 7000,
+    };
+    let to = Timestamp::from_seconds(150);
+    let update = catalog.update_recording(number, RecordingState::Own, to, counts);
+    update.await.unwrap();
+    let now = catalog.recording("friday").await.unwrap();
+    assert_eq!((now.state, now.counts), (RecordingState::Own, counts));
+    assert_eq!(now.slice.arrived.to, to);
+
+    let update = catalog.update_recording(number, RecordingState::Deleting, to, counts);
+    update.await.unwrap();
+    let error = catalog.recording("friday").await.unwrap_err();
+    assert_eq!(error.to_string(), "the catalog has no recording 'friday'");
+    catalog.forget_recording(number).await.unwrap();
+    assert!(catalog.recordings().await.unwrap().is_empty());
+    // Its number never comes again: folders and databases bear it.
+    let next = catalog.add_recording(&recording("monday", 'b')).await;
+    assert_eq!(next.unwrap(), number + 1);
+}
+
+#[tokio::test]
+async fn a_recording_without_a_name_of_its_own_is_refused() {
+    let (_folder, catalog) = fresh().await;
+    catalog
+        .add_recording(&recording("friday", 'a'))
+        .await
+        .unwrap();
+    let refused = async |name: &str, id| {
+        let added = catalog.add_recording(&recording(name, id)).await;
+        added.unwrap_err().to_string()
+    };
+    assert_eq!(
+        refused("friday", 'b').await,
+        "the catalog has a recording 'friday' already"
+    );
+    assert!(refused("other", 'a').await.contains("the id 'aaaa"));
+    for name in ["", " friday", "two\nlines", &"x".repeat(201)] {
+        assert!(
+            refused(name, 'c')
+                .await
+                .contains("is none: write 1 to 200 octets")
+        );
+    }
+}
+
+#[tokio::test]
+async fn notes_are_in_the_order_of_their_moments_and_go_with_the_recording() {
+    let (_folder, catalog) = fresh().await;
+    let number = catalog
+        .add_recording(&recording("friday", 'a'))
+        .await
+        .unwrap();
+    let note = |at, text: &str| Note {
+        at: Timestamp::from_seconds(at),
+        written_by: "eve".to_owned(),
+        written_at: Timestamp::from_seconds(300),
+        text: text.to_owned(),
+    };
+    for one in [note(150, "later"), note(120, "<b>&amp;</b> \u{202e}")] {
+        catalog.add_note(number, &one).await.unwrap();
+    }
+    let notes = catalog.notes(number).await.unwrap();
+    assert_eq!(
+        notes,
+        [note(120, "<b>&amp;</b> \u{202e}"), note(150, "later")]
+    );
+    for text in [" ", &"x".repeat(10_001)] {
+        let error = catalog.add_note(number, &note(1, text)).await.unwrap_err();
+        assert_eq!(error.to_string(), "a note has 1 to 10000 octets");
+    }
+    catalog.forget_recording(number).await.unwrap();
+    assert!(catalog.notes(number).await.unwrap().is_empty());
 }

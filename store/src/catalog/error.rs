@@ -40,6 +40,17 @@ pub enum CatalogError {
         /// Its name.
         name: String,
     },
+    /// There is one already: the asker has to take another name.
+    #[error("the catalog has a {what} '{name}' already")]
+    Taken {
+        /// What there is.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The asker wants what cannot be. Nothing has changed.
+    #[error("{0}")]
+    Wrong(String),
     /// It could not be read. Try again later.
     #[error("could not read {what} from the catalog")]
     Read {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use super::{Catalog, CatalogError};
+use super::{Catalog, CatalogError, signed};
 
 /// How far an import is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -239,9 +239,4 @@ impl TryFrom<ImportRow> for Import {
             },
         })
     }
-}
-
-/// SQLite's integers are signed; no count comes near the difference.
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

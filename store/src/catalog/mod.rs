@@ -6,6 +6,7 @@
 //! | `edit` | changes of rules, without a database |
 //! | `merge` | the catalog's rules before those of the config file |
 //! | `imports` | captures that were imported, and their feed numbers |
+//! | `recordings` | network recordings and their notes |
 //! | `error` | what can go wrong |
 //!
 //! The tables are `store/migrations/`. Any number of readers read while one writes (write-ahead log).
@@ -14,6 +15,7 @@ mod edit;
 mod error;
 mod imports;
 mod merge;
+mod recordings;
 mod rules;
 
 use std::fs::OpenOptions;
@@ -31,9 +33,10 @@ pub use edit::{RulesError, check_rules};
 pub use error::CatalogError;
 pub use imports::{Import, ImportCounts, ImportState};
 pub use merge::merge;
+pub use recordings::{NAME_OCTETS_MAX, Note, Recording, RecordingCounts, RecordingState};
 
 /// The numbered SQL files, in order. One that was released never changes: SQLite remembers its checksum.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (
         1,
         "settings",
@@ -44,6 +47,11 @@ const MIGRATIONS: [(i64, &str, &str); 3] = [
         3,
         "imports",
         include_str!("../../migrations/0003_imports.sql"),
+    ),
+    (
+        4,
+        "recordings",
+        include_str!("../../migrations/0004_recordings.sql"),
     ),
 ];
 
@@ -185,6 +193,11 @@ impl Catalog {
         .map_err(CatalogError::writing("a setting"))?;
         Ok(())
     }
+}
+
+/// SQLite's integers are signed; no count comes near the difference.
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn migrator() -> Migrator {

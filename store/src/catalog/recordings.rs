@@ -1,0 +1,365 @@
+//! Network recordings: what was cut, by whom, and where its rows and datagrams are.
+
+use flow::site::Rules;
+use flow::{Filter, Timestamp};
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+use utoipa::ToSchema;
+
+use super::{Catalog, CatalogError, signed};
+use crate::question::Window;
+use crate::recording::Slice;
+
+/// Where a recording's datagrams and rows are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingState {
+    /// It is being imported, and can't be asked yet.
+    Making,
+    /// The tape and the tables of flows hold it.
+    Referenced,
+    /// It has a tape and tables of its own.
+    Own,
+    /// What it has is being removed.
+    Deleting,
+}
+
+/// How much a recording holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RecordingCounts {
+    /// Datagrams with a flow in it.
+    pub datagrams: u64,
+    /// Flow records.
+    pub flows: u64,
+    /// Exporters, told apart by address and observation domain.
+    pub exporters: u64,
+    /// On disk, of its own; 0 as long as it is held by reference.
+    pub octets: u64,
+}
+
+/// A recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recording {
+    /// In the names of its database and folder; no other ever gets it.
+    pub number: u32,
+    /// 32 hex digits, the same wherever the recording goes.
+    pub id: String,
+    /// As people call it; unique here.
+    pub name: String,
+    /// Where it is.
+    pub state: RecordingState,
+    /// Which flows: when they arrived, and the scope. An end that lies ahead: it goes on until then.
+    pub slice: Slice,
+    /// Who cut it.
+    pub cut_by: String,
+    /// When.
+    pub cut_at: Timestamp,
+    /// The collector that heard it.
+    pub collector: String,
+    /// When it came here from elsewhere.
+    pub imported_at: Option<Timestamp>,
+    /// Whether its addresses are not the real ones.
+    pub anonymized: bool,
+    /// The rules in force when it was cut.
+    pub enrichment: Rules,
+    /// What it holds, as far as it was counted.
+    pub counts: RecordingCounts,
+}
+
+/// A note to a moment of a recording.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Note {
+    /// The moment in the recording.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Who wrote it.
+    pub written_by: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub written_at: Timestamp,
+    /// What is to be said.
+    pub text: String,
+}
+
+/// Octets of a name, and of who wrote something.
+pub const NAME_OCTETS_MAX: usize = 200;
+/// Octets of a note.
+const NOTE_OCTETS_MAX: usize = 10_000;
+/// Recordings, and notes of each: a list that is read as a whole.
+const RECORDINGS_MAX: u32 = 10_000;
+const NOTES_MAX: u32 = 10_000;
+
+impl Catalog {
+    /// Notes a new recording under the next number, which is given back; `recording.number` means nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::Taken`] if there is one of this name or id, [`CatalogError::Wrong`] if the name is none or there are too many;
+    /// else the catalog can't be written.
+    pub async fn add_recording(&self, recording: &Recording) -> Result<u32, CatalogError> {
+        check_text("name", &recording.name, NAME_OCTETS_MAX)?;
+        check_text("author", &recording.cut_by, NAME_OCTETS_MAX)?;
+        let all: u32 = sqlx::query_scalar("SELECT count(*) FROM recordings")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(CatalogError::reading("the recordings"))?;
+        if all >= RECORDINGS_MAX {
+            let why = format!("there are {all} recordings, and no more are kept: delete some");
+            return Err(CatalogError::Wrong(why));
+        }
+        let rules = serde_json::to_string(&recording.enrichment)
+            .map_err(|error| CatalogError::damaged("recording", &recording.name, error))?;
+        sqlx::query_scalar(
+            "INSERT INTO recordings (id, name, state, arrived_from, arrived_to, filter, cut_by, cut_at, collector, imported_at,
+             anonymized, enrichment, datagrams, flows, exporters, octets)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+        )
+        .bind(&recording.id)
+        .bind(&recording.name)
+        .bind(recording.state.name())
+        .bind(recording.slice.arrived.from.nanos())
+        .bind(recording.slice.arrived.to.nanos())
+        .bind(recording.slice.filter.text())
+        .bind(&recording.cut_by)
+        .bind(recording.cut_at.nanos())
+        .bind(&recording.collector)
+        .bind(recording.imported_at.map(Timestamp::nanos))
+        .bind(recording.anonymized)
+        .bind(rules)
+        .bind(signed(recording.counts.datagrams))
+        .bind(signed(recording.counts.flows))
+        .bind(signed(recording.counts.exporters))
+        .bind(signed(recording.counts.octets))
+        .fetch_one(&self.pool)
+        .await
+        .map_err(|error| match &error {
+            sqlx::Error::Database(refusal) if refusal.is_unique_violation() => {
+                let is_same = refusal.message().contains("recordings.id");
+                CatalogError::Taken {
+                    what: if is_same { "recording with the id" } else { "recording" },
+                    name: if is_same { recording.id.clone() } else { recording.name.clone() },
+                }
+            }
+            _ => CatalogError::writing("a recording")(error),
+        })
+    }
+
+    /// All recordings, oldest first, those that are being made or removed as well.
+    ///
+    /// # Errors
+    ///
+    /// The catalog can't be read or is damaged.
+    pub async fn recordings(&self) -> Result<Vec<Recording>, CatalogError> {
+        let rows: Vec<RecordingRow> = sqlx::query_as("SELECT * FROM recordings ORDER BY number")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(CatalogError::reading("the recordings"))?;
+        rows.into_iter().map(Recording::try_from).collect()
+    }
+
+    /// The recording of a name, an id, or a number.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::Unknown`] if there is none, or it can't be asked yet or any more; else as [`Catalog::recordings`].
+    pub async fn recording(&self, name: &str) -> Result<Recording, CatalogError> {
+        let row: Option<RecordingRow> = sqlx::query_as(
+            "SELECT * FROM recordings WHERE state IN ('referenced', 'own')
+             AND (name = ?1 OR id = ?1 OR CAST(number AS TEXT) = ?1)
+             ORDER BY name = ?1 DESC, id = ?1 DESC LIMIT 1",
+        )
+        .bind(name)
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(CatalogError::reading("a recording"))?;
+        let unknown = || CatalogError::Unknown {
+            what: "recording",
+            name: name.to_owned(),
+        };
+        row.ok_or_else(unknown)?.try_into()
+    }
+
+    /// Notes where a recording is from now on, when it ends, and what it holds.
+    ///
+    /// # Errors
+    ///
+    /// The catalog can't be written; nothing has changed.
+    pub async fn update_recording(
+        &self,
+        number: u32,
+        state: RecordingState,
+        to: Timestamp,
+        counts: RecordingCounts,
+    ) -> Result<(), CatalogError> {
+        sqlx::query(
+            "UPDATE recordings SET state = ?, arrived_to = ?, datagrams = ?, flows = ?, exporters = ?, octets = ? WHERE number = ?",
+        )
+        .bind(state.name())
+        .bind(to.nanos())
+        .bind(signed(counts.datagrams))
+        .bind(signed(counts.flows))
+        .bind(signed(counts.exporters))
+        .bind(signed(counts.octets))
+        .bind(number)
+        .execute(&self.pool)
+        .await
+        .map_err(CatalogError::writing("a recording"))?;
+        Ok(())
+    }
+
+    /// Forgets a recording and its notes. What it has must be gone.
+    ///
+    /// # Errors
+    ///
+    /// The catalog can't be written; nothing has changed.
+    pub async fn forget_recording(&self, number: u32) -> Result<(), CatalogError> {
+        sqlx::query("DELETE FROM recordings WHERE number = ?")
+            .bind(number)
+            .execute(&self.pool)
+            .await
+            .map_err(CatalogError::writing("a recording"))?;
+        Ok(())
+    }
+
+    /// Adds a note.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::Wrong`] if it is empty or too long, or there are too many; else the catalog can't be written.
+    pub async fn add_note(&self, number: u32, note: &Note) -> Result<(), CatalogError> {
+        check_text("author", &note.written_by, NAME_OCTETS_MAX)?;
+        if note.text.trim().is_empty() || note.text.len() > NOTE_OCTETS_MAX {
+            let why = format!("a note has 1 to {NOTE_OCTETS_MAX} octets");
+            return Err(CatalogError::Wrong(why));
+        }
+        let done = sqlx::query(
+            "INSERT INTO recording_notes (recording, at, written_by, written_at, text)
+             SELECT ?1, ?2, ?3, ?4, ?5 WHERE (SELECT count(*) FROM recording_notes WHERE recording = ?1) < ?6",
+        )
+        .bind(number)
+        .bind(note.at.nanos())
+        .bind(&note.written_by)
+        .bind(note.written_at.nanos())
+        .bind(&note.text)
+        .bind(NOTES_MAX)
+        .execute(&self.pool)
+        .await
+        .map_err(CatalogError::writing("a note"))?;
+        match done.rows_affected() {
+            0 => Err(CatalogError::Wrong(format!(
+                "a recording has at most {NOTES_MAX} notes"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The notes of a recording, by their moment.
+    ///
+    /// # Errors
+    ///
+    /// The catalog can't be read.
+    pub async fn notes(&self, number: u32) -> Result<Vec<Note>, CatalogError> {
+        let rows: Vec<(i64, String, i64, String)> = sqlx::query_as(
+            "SELECT at, written_by, written_at, text FROM recording_notes WHERE recording = ? ORDER BY at, number",
+        )
+        .bind(number)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(CatalogError::reading("the notes"))?;
+        let notes = rows.into_iter();
+        Ok(notes
+            .map(|(at, written_by, written_at, text)| Note {
+                at: Timestamp::from_nanos(at),
+                written_by,
+                written_at: Timestamp::from_nanos(written_at),
+                text,
+            })
+            .collect())
+    }
+}
+
+impl RecordingState {
+    const ALL: [Self; 4] = [Self::Making, Self::Referenced, Self::Own, Self::Deleting];
+
+    /// The name in the catalog and in answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Making => "making",
+            Self::Referenced => "referenced",
+            Self::Own => "own",
+            Self::Deleting => "deleting",
+        }
+    }
+}
+
+/// A name that a person can type and see.
+fn check_text(what: &str, text: &str, octets_max: usize) -> Result<(), CatalogError> {
+    let is_shown = !text.chars().any(char::is_control);
+    if text.trim() == text && (1..=octets_max).contains(&text.len()) && is_shown {
+        return Ok(());
+    }
+    Err(CatalogError::Wrong(format!(
+        "the {what} {text:?} is none: write 1 to {octets_max} octets without control characters, and no space around them"
+    )))
+}
+
+/// A row of the table.
+#[derive(FromRow)]
+struct RecordingRow {
+    number: u32,
+    id: String,
+    name: String,
+    state: String,
+    arrived_from: i64,
+    arrived_to: i64,
+    filter: String,
+    cut_by: String,
+    cut_at: i64,
+    collector: String,
+    imported_at: Option<i64>,
+    anonymized: bool,
+    enrichment: String,
+    datagrams: i64,
+    flows: i64,
+    exporters: i64,
+    octets: i64,
+}
+
+impl TryFrom<RecordingRow> for Recording {
+    type Error = CatalogError;
+    fn try_from(row: RecordingRow) -> Result<Self, CatalogError> {
+        let name = row.name.clone();
+        let damaged = |why: String| CatalogError::damaged("recording", &name, why);
+        let mut states = RecordingState::ALL.into_iter();
+        let state = states.find(|state| state.name() == row.state);
+        let filter = Filter::parse(&row.filter).map_err(|error| damaged(error.to_string()))?;
+        let enrichment =
+            serde_json::from_str(&row.enrichment).map_err(|error| damaged(error.to_string()))?;
+        let count = |count: i64| u64::try_from(count).unwrap_or(0);
+        Ok(Self {
+            number: row.number,
+            id: row.id,
+            state: state.ok_or_else(|| damaged(format!("unknown state '{}'", row.state)))?,
+            name: row.name,
+            slice: Slice {
+                arrived: Window {
+                    from: Timestamp::from_nanos(row.arrived_from),
+                    to: Timestamp::from_nanos(row.arrived_to),
+                },
+                filter,
+            },
+            cut_by: row.cut_by,
+            cut_at: Timestamp::from_nanos(row.cut_at),
+            collector: row.collector,
+            imported_at: row.imported_at.map(Timestamp::from_nanos),
+            anonymized: row.anonymized,
+            enrichment,
+            counts: RecordingCounts {
+                datagrams: count(row.datagrams),
+                flows: count(row.flows),
+                exporters: count(row.exporters),
+                octets: count(row.octets),
+            },
+        })
+    }
+}
