@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::directory;
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
 use crate::error::TapeError;
 use crate::seekable::{self, BLOCK_OCTETS};
 use crate::stats::add;
@@ -99,10 +99,9 @@ fn compress_file(
     mut source: File,
     target: &Path,
 ) -> Result<(u64, u64), TapeError> {
-    let file = disk.create(target).map_err(TapeError::io("make", target))?;
-    let mut compressor = compressor().map_err(TapeError::io("compress", raw))?;
-    let (mut from, mut to, mut blocks) = (0, 0, Vec::new());
+    let mut compressed = Compressed::create(disk, target)?;
     let mut block = Vec::with_capacity(BLOCK_OCTETS);
+    let mut from = 0;
     loop {
         block.clear();
         let limit = crate::stats::count(BLOCK_OCTETS);
@@ -113,21 +112,54 @@ fn compress_file(
         if read == 0 {
             break;
         }
-        let compressed =
-            compress_block(&mut compressor, &block).map_err(TapeError::io("compress", raw))?;
-        file.write_all_at(&compressed, to)
-            .map_err(TapeError::io("write", target))?;
-        let (octets, raw_octets) = (compressed.len(), block.len());
-        blocks.push((length(octets), length(raw_octets)));
-        from += crate::stats::count(raw_octets);
-        to += crate::stats::count(octets);
+        compressed.write(&block)?;
+        from += crate::stats::count(read);
     }
-    let table = seekable::encode_table(&blocks);
-    file.write_all_at(&table, to)
-        .and_then(|()| file.sync())
-        .map_err(TapeError::io("write", target))?;
-    to += crate::stats::count(table.len());
-    Ok((from, to))
+    Ok((from, compressed.finish()?))
+}
+
+/// A compressed segment in the making.
+pub(crate) struct Compressed {
+    file: DiskFile,
+    compressor: zstd::bulk::Compressor<'static>,
+    blocks: Vec<(u32, u32)>,
+    octets: u64,
+}
+
+impl Compressed {
+    pub(crate) fn create(disk: &Disk, path: &Path) -> Result<Self, TapeError> {
+        let file = disk.create(path).map_err(TapeError::io("make", path))?;
+        Ok(Self {
+            compressor: compressor().map_err(TapeError::io("compress", path))?,
+            file,
+            blocks: Vec::new(),
+            octets: 0,
+        })
+    }
+
+    /// Appends the next [`BLOCK_OCTETS`] of the segment, or what is left of it.
+    pub(crate) fn write(&mut self, block: &[u8]) -> Result<(), TapeError> {
+        let path = self.file.path();
+        let compressed =
+            compress_block(&mut self.compressor, block).map_err(TapeError::io("compress", path))?;
+        self.file
+            .write_all_at(&compressed, self.octets)
+            .map_err(TapeError::io("write", path))?;
+        self.blocks
+            .push((length(compressed.len()), length(block.len())));
+        self.octets += crate::stats::count(compressed.len());
+        Ok(())
+    }
+
+    /// Writes the table and forces everything to disk, but for the file's name. Returns the octets of the file.
+    pub(crate) fn finish(self) -> Result<u64, TapeError> {
+        let table = seekable::encode_table(&self.blocks);
+        self.file
+            .write_all_at(&table, self.octets)
+            .and_then(|()| self.file.sync())
+            .map_err(TapeError::io("write", self.file.path()))?;
+        Ok(self.octets + crate::stats::count(table.len()))
+    }
 }
 
 fn compressor() -> std::io::Result<zstd::bulk::Compressor<'static>> {

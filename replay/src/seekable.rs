@@ -10,6 +10,8 @@ pub(crate) const BLOCK_OCTETS: usize = 1 << 20;
 
 /// What a block may grow to: more is not ours, and not worth the memory.
 const BLOCK_OCTETS_MAX: u32 = 8 << 20;
+/// Blocks of one segment: the largest in blocks of 16 KiB. More of them are not worth the memory either.
+const BLOCKS_MAX: usize = 1 << 16;
 const SKIPPABLE_MAGIC: u32 = 0x184D_2A5E;
 const SEEKABLE_MAGIC: u32 = 0x8F92_EAB1;
 const ENTRY_OCTETS: usize = 8;
@@ -66,7 +68,7 @@ pub(crate) fn table_octets(foot: &[u8]) -> Option<u64> {
 /// Reads a table of [`table_octets`]; `None` if it does not add up to `file_octets`.
 pub(crate) fn parse_table(table: &[u8], file_octets: u64) -> Option<Vec<Block>> {
     let mut entries = table.get(HEAD_OCTETS..table.len().checked_sub(FOOT_OCTETS)?)?;
-    let mut blocks = Vec::with_capacity(entries.len() / ENTRY_OCTETS);
+    let mut blocks = Vec::with_capacity((entries.len() / ENTRY_OCTETS).min(BLOCKS_MAX));
     while entries.len() >= ENTRY_OCTETS {
         let compressed = entries.get_u32_le();
         let raw = entries.get_u32_le();
@@ -98,7 +100,7 @@ pub(crate) fn walk(file: &[u8]) -> Vec<Block> {
 }
 
 fn push(blocks: &mut Vec<Block>, file_octets: u32, octets: u32) -> Option<()> {
-    if octets == 0 || octets > BLOCK_OCTETS_MAX {
+    if octets == 0 || octets > BLOCK_OCTETS_MAX || blocks.len() >= BLOCKS_MAX {
         return None;
     }
     let (file_offset, offset) = match blocks.last() {
@@ -146,6 +148,15 @@ mod tests {
     #[test]
     fn a_table_that_promises_huge_blocks_is_refused() {
         assert_eq!(parse_table(&encode_table(&[(3, u32::MAX)]), 28), None);
+    }
+
+    #[test]
+    fn a_table_of_more_blocks_than_a_segment_has_is_refused() {
+        let blocks = vec![(0, 1); BLOCKS_MAX + 1];
+        let fits = encode_table(&blocks[1..]);
+        assert!(parse_table(&fits, fits.len() as u64).is_some());
+        let table = encode_table(&blocks);
+        assert_eq!(parse_table(&table, table.len() as u64), None);
     }
 
     #[test]
