@@ -11,10 +11,11 @@
 //! | [`index`] | finds a time on the tape |
 //! | [`retention`] | what may go when the tape is full or old, and what is pinned |
 //! | [`recovery`] | what opening a tape found and mended |
+//! | [`reel`] | the `.reel` file: a recording as one portable file |
 //! | [`wire`] | sends datagrams to a collector, at their own pace or another |
 //! | [`stats`] | every counter |
 //!
-//! The file format is described in `docs/tape.md` for other programs; here it lives in `header`, `frame` and `seekable`.
+//! The tape's format is described in `docs/tape.md` for other programs; here it lives in `header`, `frame` and `seekable`.
 //!
 //! Nothing in this crate asks for the time of day: instants are arguments. [`writer::TapeWriter`] starts no threads;
 //! [`upkeep::Upkeep`] is the shell around it.
@@ -25,6 +26,7 @@ pub mod error;
 pub mod index;
 pub mod reader;
 pub mod recovery;
+pub mod reel;
 pub mod retention;
 pub mod stats;
 pub mod tail;
