@@ -6,6 +6,7 @@
 //! | [`part`] | the closed set of kinds of parts, and their names |
 //! | [`writer`] | staged files → one file, whole or not there |
 //! | [`reader`] | opens, verifies, hands out parts |
+//! | [`tape`] | cuts a stretch of tape into a tape of its own |
 //! | [`error`] | what can be wrong with a file, with its place |
 //!
 //! The file format is described in `docs/recordings.md` for other programs. It is a tar archive in which nothing is left to
@@ -16,6 +17,7 @@ pub mod error;
 pub mod manifest;
 pub mod part;
 pub mod reader;
+pub mod tape;
 pub mod writer;
 
 mod checksum;
@@ -25,6 +27,7 @@ pub use error::ReelError;
 pub use manifest::{Counts, FORMAT, Manifest, PartEntry};
 pub use part::PartKind;
 pub use reader::{PartReader, Reel};
+pub use tape::{Counted, TapeDatagrams, cut_tape, read_tape};
 pub use writer::{Staged, write, write_on};
 
 /// Octets of a manifest. Its parts take 180 octets each, so there is room for twice of [`PARTS_MAX`]; it is read into

@@ -5,7 +5,10 @@
 mod changes;
 #[path = "../power/mod.rs"]
 mod power;
+#[path = "../tape/mod.rs"]
+mod tape;
 
+mod cutting;
 mod damage;
 mod files;
 mod hostile;
