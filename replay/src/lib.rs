@@ -12,6 +12,7 @@
 //! | [`retention`] | what may go when the tape is full or old, and what is pinned |
 //! | [`recovery`] | what opening a tape found and mended |
 //! | [`reel`] | the `.reel` file: a recording as one portable file |
+//! | [`player`] | the clock of a player that shows a recording |
 //! | [`wire`] | sends datagrams to a collector, at their own pace or another |
 //! | [`stats`] | every counter |
 //!
@@ -24,6 +25,7 @@ pub mod config;
 pub mod disk;
 pub mod error;
 pub mod index;
+pub mod player;
 pub mod reader;
 pub mod recovery;
 pub mod reel;
