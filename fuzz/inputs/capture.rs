@@ -1,7 +1,7 @@
 //! A file of any octets as a capture: datagrams and an error at most, every frame accounted for, and what was read can be
 //! written and read again.
 
-use collector::capture::{CaptureFile, CaptureWriter, Framing, Selection};
+use collector::capture::{CaptureFile, CaptureWriter, Format, Framing, Selection};
 use flow::Datagram;
 
 use crate::folder::folder;
@@ -10,7 +10,7 @@ use crate::folder::folder;
 pub(crate) fn run(input: &[u8]) {
     let folder = folder();
     let datagrams = read(&folder.path().join("given.pcap"), input);
-    let mut writer = CaptureWriter::new(Vec::new(), Framing::Raw).expect("a header");
+    let mut writer = CaptureWriter::new(Vec::new(), Format::Pcap, Framing::Raw).expect("a header");
     // A jumbogram is larger than what the writer's packets hold.
     let fitting: Vec<_> = datagrams
         .into_iter()

@@ -19,4 +19,4 @@ pub use error::CaptureError;
 pub use file::{CaptureFile, Progress};
 pub use mirror::{Mirror, MirrorStats, MirrorThread};
 pub use stats::FrameCounts;
-pub use writer::{CaptureWriter, Framing};
+pub use writer::{CaptureWriter, Format, Framing};

@@ -1,13 +1,27 @@
-//! Captures out: datagrams as UDP packets in a pcap file that every tool reads.
+//! Captures out: datagrams as UDP packets in a pcap or pcapng file that every tool reads.
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::PacketBuilder;
-use flow::clock::NANOS_PER_SECOND;
-use flow::{Datagram, Timestamp};
+use flow::Datagram;
 
 use super::error::CaptureError;
+
+mod pcap;
+mod pcapng;
+
+/// Which kind of file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// pcap with nanoseconds (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html>), which all tools read. Times
+    /// before 1970 or after 2106 become those years: the format has no others.
+    #[default]
+    Pcap,
+    /// pcapng with nanoseconds (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-02.html>): one section with one
+    /// interface. Times before 1970 become 1970; all later ones are exact.
+    Pcapng,
+}
 
 /// What stands around the IP packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,8 +33,7 @@ pub enum Framing {
     Ethernet,
 }
 
-/// Writes datagrams into a pcap file with nanoseconds
-/// (<https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html>).
+/// Writes datagrams into a capture file.
 ///
 /// Source, destination port, time and payload are the datagram's own, and IP and UDP checksums are right. The destination
 /// address is loopback, as a datagram does not keep it. Written here and not by libpcap, whose writer does not say when the
@@ -28,16 +41,14 @@ pub enum Framing {
 #[derive(Debug)]
 pub struct CaptureWriter<W: Write> {
     out: W,
+    format: Format,
     framing: Framing,
-    packet: Vec<u8>,
+    /// A packet with what the format puts around it.
+    record: Vec<u8>,
 }
 
-const MAGIC_NANOSECONDS: u32 = 0xa1b2_3c4d;
-const VERSION: [u16; 2] = [2, 4];
 /// More than any frame: 65,535 octets of IP and its link layer.
 const SNAPSHOT_OCTETS: u32 = 262_144;
-const LINKTYPE_ETHERNET: u32 = 1;
-const LINKTYPE_RAW: u32 = 101;
 /// Locally administered addresses ([RFC 9542 §2.1](https://www.rfc-editor.org/rfc/rfc9542#section-2.1)).
 const MAC_EXPORTER: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const MAC_COLLECTOR: [u8; 6] = [2, 0, 0, 0, 0, 2];
@@ -49,46 +60,42 @@ impl<W: Write> CaptureWriter<W> {
     /// # Errors
     ///
     /// [`CaptureError::Write`]; the caller gives the file up.
-    pub fn new(mut out: W, framing: Framing) -> Result<Self, CaptureError> {
-        let link = match framing {
-            Framing::Raw => LINKTYPE_RAW,
-            Framing::Ethernet => LINKTYPE_ETHERNET,
+    pub fn new(mut out: W, format: Format, framing: Framing) -> Result<Self, CaptureError> {
+        let header = match format {
+            Format::Pcap => pcap::header(link_type(framing)),
+            Format::Pcapng => pcapng::header(link_type(framing)),
         };
-        let mut header = Vec::with_capacity(24);
-        header.extend(MAGIC_NANOSECONDS.to_le_bytes());
-        header.extend(VERSION.iter().flat_map(|part| part.to_le_bytes()));
-        header.extend([0; 8]);
-        header.extend(SNAPSHOT_OCTETS.to_le_bytes());
-        header.extend(link.to_le_bytes());
         out.write_all(&header).map_err(CaptureError::Write)?;
         Ok(Self {
             out,
+            format,
             framing,
-            packet: Vec::new(),
+            record: Vec::new(),
         })
     }
 
-    /// Writes one datagram. Times before 1970 or after 2106 become those years: the format has no others.
+    /// Writes one datagram.
     ///
     /// # Errors
     ///
     /// [`CaptureError::TooLarge`] if the payload is longer than an IP packet can hold (65,507 octets for IPv4), and nothing is
     /// written; [`CaptureError::Write`], and the caller gives the file up.
     pub fn write(&mut self, datagram: &Datagram) -> Result<(), CaptureError> {
+        let head = match self.format {
+            Format::Pcap => pcap::HEAD_OCTETS,
+            Format::Pcapng => pcapng::HEAD_OCTETS,
+        };
+        self.record.clear();
+        self.record.resize(head, 0);
         self.build(datagram)?;
-        let too_large = |_| too_large(datagram);
-        let length = u32::try_from(self.packet.len()).map_err(too_large)?;
-        let (seconds, nanos) = stamp(datagram.received_at);
-        let mut header = [0; 16];
-        for (place, number) in header
-            .chunks_exact_mut(4)
-            .zip([seconds, nanos, length, length])
-        {
-            place.copy_from_slice(&number.to_le_bytes());
+        let length = self.record.len() - head;
+        let length = u32::try_from(length).map_err(|_| too_large(datagram))?;
+        match self.format {
+            Format::Pcap => pcap::complete(&mut self.record, datagram.received_at, length),
+            Format::Pcapng => pcapng::complete(&mut self.record, datagram.received_at, length),
         }
         self.out
-            .write_all(&header)
-            .and_then(|()| self.out.write_all(&self.packet))
+            .write_all(&self.record)
             .map_err(CaptureError::Write)
     }
 
@@ -102,8 +109,8 @@ impl<W: Write> CaptureWriter<W> {
         Ok(self.out)
     }
 
+    /// Adds the packet to what is in the record.
     fn build(&mut self, datagram: &Datagram) -> Result<(), CaptureError> {
-        self.packet.clear();
         let (from, port) = (datagram.source.port(), datagram.local_port);
         let source = datagram.source.ip();
         let udp = match self.framing {
@@ -124,7 +131,7 @@ impl<W: Write> CaptureWriter<W> {
             },
         };
         udp.udp(from, port)
-            .write(&mut self.packet, &datagram.payload)
+            .write(&mut self.record, &datagram.payload)
             .map_err(|_| too_large(datagram))
     }
 }
@@ -137,11 +144,17 @@ fn too_large(datagram: &Datagram) -> CaptureError {
     }
 }
 
-/// Seconds and nanoseconds as the format has them: 32 bits each, without a sign.
-fn stamp(at: Timestamp) -> (u32, u32) {
-    let Ok(seconds) = u32::try_from(at.seconds().max(0)) else {
-        return (u32::MAX, 0);
-    };
-    let nanos = at.nanos().max(0) % NANOS_PER_SECOND;
-    (seconds, u32::try_from(nanos).unwrap_or_default())
+/// What stands around the packets, as a file says it (<https://www.tcpdump.org/linktypes.html>).
+fn link_type(framing: Framing) -> u16 {
+    match framing {
+        Framing::Ethernet => 1,
+        Framing::Raw => 101,
+    }
+}
+
+/// Puts 32-bit numbers at the start of a record, in the byte order that the file's magic number tells.
+fn fill(record: &mut [u8], numbers: &[u32]) {
+    for (place, number) in record.chunks_exact_mut(4).zip(numbers) {
+        place.copy_from_slice(&number.to_le_bytes());
+    }
 }
