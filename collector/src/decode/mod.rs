@@ -5,7 +5,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `header`, `sets`, `template` | the wire formats: packet headers, Sets, template records |
+//! | `header`, `framing`, `sets`, `template` | the wire formats: packet headers, Sets, template records |
 //! | `plan`, `records`, `cell`, `rows` | a template compiled once, and its Sets turned into columns |
 //! | `times`, `stamp`, `sampling`, `totals`, `frame`, `options` | what needs more than a column |
 //! | `roster`, `exporter`, `sequence`, `names`, `health`, `timeout` | who exports, and what is remembered of each |
@@ -17,27 +17,28 @@ mod books;
 pub(crate) mod cell;
 mod config;
 mod ended;
-mod exporter;
-mod fixed;
-mod frame;
-mod header;
+pub(crate) mod exporter;
+pub(crate) mod fixed;
+pub(crate) mod frame;
+pub(crate) mod framing;
+pub(crate) mod header;
 mod health;
 mod hex;
-mod holding;
+pub(crate) mod holding;
 mod late;
 mod names;
 mod options;
-mod plan;
+pub(crate) mod plan;
 mod problem;
-mod records;
+pub(crate) mod records;
 mod roster;
 mod rows;
 mod sampling;
 mod sequence;
-mod sets;
-mod stamp;
+pub(crate) mod sets;
+pub(crate) mod stamp;
 mod state;
-mod template;
+pub(crate) mod template;
 mod timeout;
 mod times;
 mod totals;
@@ -290,14 +291,17 @@ impl Decoder {
 }
 
 /// Where a packet's Sets end, and what is odd about that.
-fn message_end(header: &Header, payload: &[u8]) -> Result<(usize, Option<Problem>), Problem> {
+pub(crate) fn message_end(
+    header: &Header,
+    payload: &[u8],
+) -> Result<(usize, Option<Problem>), Problem> {
     let Some(claimed) = header.length.map(usize::from) else {
         return Ok((payload.len(), None));
     };
     if claimed > payload.len() || claimed < header.size {
         return Err(Problem::LengthShort);
     }
-    if !sets::whole(payload, header.size, claimed) {
+    if !framing::whole(payload, header.size, claimed) {
         return Err(Problem::SetLength);
     }
     Ok((

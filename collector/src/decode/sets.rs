@@ -5,13 +5,14 @@ use flow::{Datagram, FlowBatch, TapePosition};
 
 use super::config::DecodeConfig;
 use super::exporter::{Exporter, Stream, StreamKey, anchor};
+use super::framing::{Found, Sets};
 use super::header::Header;
 use super::options;
 use super::problem::Problem;
 use super::records::{self, Records, Span, Walked};
 use super::rows::{self, Context, Outcome};
 use super::sampling::SamplingContext;
-use super::template::{Definition, Definitions, Dialect, Step, Template, be16};
+use super::template::{Definition, Definitions, Dialect, Step, Template};
 use super::times::TimeScratch;
 use super::waiting::WaitingSet;
 use crate::fields::FieldTable;
@@ -71,27 +72,6 @@ impl Gave {
     }
 }
 
-/// Octets by which the last Set may claim more than there is: padding that an exporter counted and did not send.
-const UNSENT_PADDING_MAX: usize = 3;
-
-/// Whether all Set headers between `start` and `end` add up.
-pub(crate) fn whole(payload: &[u8], start: usize, end: usize) -> bool {
-    let mut at = start;
-    while end.saturating_sub(at) >= 4 && !is_padding(&payload[at..end]) {
-        let length = usize::from(be16(payload, at + 2));
-        if length < 4 || length > end - at + UNSENT_PADDING_MAX {
-            return false;
-        }
-        at += length;
-    }
-    true
-}
-
-/// Zeros to the end: some exporters fill the packet up.
-fn is_padding(rest: &[u8]) -> bool {
-    rest[..4] == [0; 4] && rest.iter().all(|octet| *octet == 0)
-}
-
 /// Walks the Sets between header and `end`.
 pub(crate) fn decode(
     rules: Rules<'_>,
@@ -103,35 +83,27 @@ pub(crate) fn decode(
 ) -> Gave {
     let payload = &packet.datagram.payload[..end];
     let mut gave = Gave::default();
-    let mut at = packet.header.size;
-    while at < end {
-        let rest = &payload[at..];
-        if rest.len() < 4 || is_padding(rest) {
-            if rest.iter().any(|octet| *octet != 0) {
-                count(rules, exporter, packet.key, Problem::TrailingOctets, 1);
-            }
-            break;
+    let sets = Sets {
+        payload,
+        at: packet.header.size,
+    };
+    for found in sets {
+        let problem = match found {
+            Found::Trailing => Some(Problem::TrailingOctets),
+            Found::Set { honest: true, .. } => None,
+            _ => Some(Problem::SetLength),
+        };
+        if let Some(problem) = problem {
+            count(rules, exporter, packet.key, problem, 1);
         }
-        let (id, length) = (be16(rest, 0), usize::from(be16(rest, 2)));
-        if length < 4 || length > rest.len() {
-            count(rules, exporter, packet.key, Problem::SetLength, 1);
-        }
-        if length < 4 || length > rest.len() + UNSENT_PADDING_MAX {
+        if found == Found::Broken {
             gave.broken = true;
             gave.uncounted = true;
-            break;
         }
-        let length = length.min(rest.len());
-        one(
-            rules,
-            exporter,
-            packet,
-            (id, at, at + length),
-            out,
-            scratch,
-            &mut gave,
-        );
-        at += length;
+        if let Found::Set { id, start, end, .. } = found {
+            let set = (id, start, end);
+            one(rules, exporter, packet, set, out, scratch, &mut gave);
+        }
     }
     gave
 }
@@ -195,7 +167,8 @@ fn one(
     }
 }
 
-fn learn(
+/// Takes in what a template Set defines.
+pub(crate) fn learn(
     rules: Rules<'_>,
     exporter: &mut Exporter,
     packet: Packet<'_>,
@@ -339,33 +312,34 @@ pub(crate) fn data(
 }
 
 /// The records of a Set, and whether its length is theirs.
-struct Found<'a> {
-    records: Records<'a>,
+pub(crate) struct InSet<'a> {
+    pub(crate) records: Records<'a>,
     /// At most the padding to four octets, or zeros, are left over.
-    fits: bool,
+    pub(crate) fits: bool,
     /// A record ran over the end.
     cut: bool,
 }
 
-fn find<'a>(
+/// Finds the records in `payload[start..end]`, the body of a data Set.
+pub(crate) fn find<'a>(
     template: &Template,
     payload: &'a [u8],
     start: usize,
     end: usize,
     spans: &'a mut Vec<Span>,
-) -> Found<'a> {
+) -> InSet<'a> {
     let plan = &template.plan;
     if let Some(length) = plan.record_length {
         let count = (end - start) / length;
         let rest = &payload[start + count * length..end];
-        return Found {
+        return InSet {
             records: Records::fixed(payload, start, length, count),
             fits: count > 0 && (rest.len() < 4 || rest.iter().all(|octet| *octet == 0)),
             cut: false,
         };
     }
     let walked = records::walk(payload, start, end, &plan.lengths, plan.shortest, spans);
-    Found {
+    InSet {
         records: Records::variable(payload, start, spans, plan.lengths.len()),
         fits: walked == Walked::Whole && !spans.is_empty(),
         cut: walked == Walked::Cut,
