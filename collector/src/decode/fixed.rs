@@ -46,7 +46,7 @@ const V5: Layout = &[
     (13, 1),
     (210, 2),
 ];
-/// 52 octets: as v5, then flags of validity and the router that the switch took a short cut around.
+/// 52 octets: as v5 with flags of validity for padding, then the router that the switch took a short cut around.
 const V7: Layout = &[
     (210, 1),
     (6, 1),
@@ -57,8 +57,36 @@ const V7: Layout = &[
     (9, 1),
     (13, 1),
     (210, 2),
-    (210, 4),
+    (43, 4),
 ];
+
+/// The fields of a version's records; `claimed` of them are said to be in `octets`.
+pub(crate) fn fields(version: Version, claimed: u16, octets: usize) -> Option<Vec<Field>> {
+    let layout = match version {
+        Version::V1 if is_long(claimed, octets) => V1_LONG,
+        Version::V1 => V1,
+        Version::V5 => V5,
+        Version::V7 => V7,
+        _ => return None,
+    };
+    Some(of(layout))
+}
+
+/// Whether so many records of v1 are the long ones.
+fn is_long(claimed: u16, octets: usize) -> bool {
+    const LONG: usize = 52;
+    claimed > 0 && octets == usize::from(claimed) * LONG
+}
+
+fn of(layout: Layout) -> Vec<Field> {
+    let fields = COMMON.iter().chain(layout);
+    fields
+        .map(|(id, length)| Field {
+            element: Element::iana(*id),
+            length: *length,
+        })
+        .collect()
+}
 
 /// The plans of the three versions. v1 is written in two lengths: 48 octets a record (nfdump), and 52 (the manuals of
 /// Extreme Networks and others, which draw eleven octets of padding); the packet's length tells.
@@ -72,17 +100,7 @@ pub(crate) struct FixedPlans {
 
 impl FixedPlans {
     pub(crate) fn new(table: &FieldTable) -> Self {
-        let plan = |layout: Layout| {
-            let fields: Vec<_> = COMMON
-                .iter()
-                .chain(layout)
-                .map(|(id, length)| Field {
-                    element: Element::iana(*id),
-                    length: *length,
-                })
-                .collect();
-            Plan::compile(&fields, table, true)
-        };
+        let plan = |layout| Plan::compile(&of(layout), table, true);
         Self {
             v1: plan(V1),
             v1_long: plan(V1_LONG),
@@ -93,9 +111,8 @@ impl FixedPlans {
 
     /// The plan of a version without templates, `None` for the others; `claimed` records are said to be in `octets`.
     pub(crate) fn get(&self, version: Version, claimed: u16, octets: usize) -> Option<&Plan> {
-        let long = usize::from(claimed) * self.v1_long.shortest;
         match version {
-            Version::V1 if claimed > 0 && octets == long => Some(&self.v1_long),
+            Version::V1 if is_long(claimed, octets) => Some(&self.v1_long),
             Version::V1 => Some(&self.v1),
             Version::V5 => Some(&self.v5),
             Version::V7 => Some(&self.v7),

@@ -40,7 +40,7 @@ pub(crate) fn fill(frame: Frame, octets: &[u8], columns: &mut Columns, row: usiz
 
 /// What an Ethernet frame carries under MPLS labels: an IP packet, or, after a control word, another frame
 /// ([RFC 4385 §3], [RFC 4928 §2]: the first nibble tells). `None` if it carries no MPLS.
-fn below_mpls(octets: &[u8]) -> Option<(Frame, &[u8])> {
+pub(crate) fn below_mpls(octets: &[u8]) -> Option<(Frame, &[u8])> {
     const TYPE_AT: usize = 12;
     let mut at = TYPE_AT;
     let mut kind = u16::from_be_bytes([*octets.get(at)?, *octets.get(at + 1)?]);
@@ -66,7 +66,7 @@ fn below_mpls(octets: &[u8]) -> Option<(Frame, &[u8])> {
 
 /// What a Linux cooked header carries: exporters that listen on "any" interface send it as a data link frame. 16 octets:
 /// packet type (at most 4), ARPHRD 1 (Ethernet) or 772 (loopback), address length 6, the address, the Ethernet type.
-fn below_cooked(octets: &[u8]) -> Option<(Frame, &[u8])> {
+pub(crate) fn below_cooked(octets: &[u8]) -> Option<(Frame, &[u8])> {
     let (head, inside) = octets.split_at_checked(16)?;
     let word = |at: usize| u16::from_be_bytes([head[at], head[at + 1]]);
     let cooked = word(0) <= 4

@@ -16,7 +16,7 @@ use super::template::Template;
 
 /// A domain beside what is charged one by one: itself and its place in two tables, the sequence window, clock offsets,
 /// unknown fields that were counted.
-pub(super) const STREAM_OCTETS: usize = size_of::<Stream>() + 6_144;
+pub(crate) const STREAM_OCTETS: usize = size_of::<Stream>() + 6_144;
 /// A sampler: two numbers, and the room of a tree that is half empty.
 const SAMPLER_OCTETS: usize = 48;
 /// Domains of which active timeout and conversations are watched at the same time: 28 KiB each. Of more, what these tell is
@@ -72,7 +72,7 @@ impl Account {
     }
 
     /// Octets that the decoder counts for it.
-    pub(super) fn told(&self) -> usize {
+    pub(crate) fn told(&self) -> usize {
         self.told
     }
 
@@ -89,7 +89,7 @@ impl Exporter {
     }
 
     /// Says how much it may hold, where all exporters together hold `held` octets: never less than it does.
-    pub(super) fn allow(&mut self, held: usize, config: &DecodeConfig) {
+    pub(crate) fn allow(&mut self, held: usize, config: &DecodeConfig) {
         let left = config.octets_max.saturating_sub(held);
         let share = config.exporter_octets_max.min(left / 4);
         self.account.allowed = share.max(self.octets());
@@ -108,7 +108,7 @@ impl Exporter {
     }
 
     /// What it holds now, and what the decoder was told before.
-    pub(super) fn tell(&mut self) -> (usize, usize) {
+    pub(crate) fn tell(&mut self) -> (usize, usize) {
         let octets = self.octets();
         (octets, std::mem::replace(&mut self.account.told, octets))
     }
@@ -120,7 +120,7 @@ impl Exporter {
     }
 
     /// Gives up what it holds beyond its bounds, after a datagram of domain `own`; returns whether there was anything.
-    pub(super) fn keep_quota(&mut self, own: StreamKey, config: &DecodeConfig) -> bool {
+    pub(crate) fn keep_quota(&mut self, own: StreamKey, config: &DecodeConfig) -> bool {
         self.charge(own);
         let few = self.account.templates <= config.templates_max;
         if few && self.octets() <= self.account.allowed {

@@ -1,5 +1,7 @@
 //! The records of one Set, and where their fields are.
 
+use std::ops::Range;
+
 use super::cell::{Cells, Strided};
 
 /// A template's length of a variable-length field ([RFC 7011 §7]).
@@ -91,6 +93,28 @@ impl<'a> Records<'a> {
         // A datagram holds all of them, so nothing wraps.
         let count = short(self.count);
         Some((0..count).map(move |index| start.wrapping_add(index.wrapping_mul(stride))))
+    }
+
+    /// Where the last record ends in the payload.
+    pub(crate) fn end(&self) -> usize {
+        match self.shape {
+            Shape::Fixed(stride) => self.start + self.count * stride,
+            Shape::Variable { spans, .. } => spans.last().map_or(self.start, |(start, length)| {
+                usize::from(*start) + usize::from(*length)
+            }),
+        }
+    }
+
+    /// The octets of the payload that one field of record `index` is in.
+    pub(crate) fn range(&self, place: Place, index: usize) -> Range<usize> {
+        let (start, length) = match self.shape {
+            Shape::Fixed(stride) => (self.start + index * stride + place.offset, place.width),
+            Shape::Variable { spans, fields } => {
+                let (start, length) = spans[index * fields + place.field];
+                (usize::from(start), usize::from(length))
+            }
+        };
+        start..start + length
     }
 
     /// One field of every record.

@@ -138,7 +138,7 @@ fn scaled(raw: u64, unit: i64) -> i64 {
 }
 
 /// Seconds from 1900 to 1970 ([RFC 5905 §6]).
-const NTP_EPOCH: i64 = 2_208_988_800;
+pub(crate) const NTP_EPOCH: i64 = 2_208_988_800;
 
 /// An NTP timestamp ([RFC 7011 §6.1.9, §6.1.10]), to the nearest nanosecond, which brings back whole microseconds exactly.
 ///

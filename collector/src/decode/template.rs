@@ -100,6 +100,11 @@ impl<'a> Definitions<'a> {
         }
     }
 
+    /// Octets that are not looked at yet.
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// What stands before the field specifiers; `None` at the end of the Set.
     fn head(&self) -> Result<Option<Head<'a>>, Step<'a>> {
         let rest = self.rest;

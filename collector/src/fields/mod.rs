@@ -65,6 +65,35 @@ impl std::fmt::Display for Element {
     }
 }
 
+/// What an element's octets are, as far as who rewrites them must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// An address or a prefix of 4 or 16 octets.
+    Address,
+    /// A MAC address.
+    Mac,
+    /// Text.
+    Text,
+    /// Octets that are no number and no text: lists, packets, ids.
+    Octets,
+    /// A number.
+    Number,
+    /// Nobody knows.
+    Unknown,
+}
+
+impl Holds {
+    fn said(say: Option<Say>) -> Self {
+        match say {
+            Some(Say::Address) => Self::Address,
+            Some(Say::Mac) => Self::Mac,
+            Some(Say::Text) => Self::Text,
+            Some(Say::Hex) | None => Self::Octets,
+            Some(Say::Unsigned | Say::Signed | Say::Float) => Self::Number,
+        }
+    }
+}
+
 /// The meaning and name of every element that is known: built in, then what the operator's mapping adds.
 #[derive(Clone, Debug)]
 pub struct FieldTable {
@@ -138,6 +167,28 @@ impl FieldTable {
             return Some(Cow::Owned(reversed(forward)));
         }
         Some(Cow::Borrowed(self.names.get(element)?.name))
+    }
+
+    /// What the element's octets are.
+    pub(crate) fn holds(&self, element: Element) -> Holds {
+        if let Some(mapped) = self.mapped.get(&element) {
+            return Holds::said(mapped.meaning.say());
+        }
+        let forward = match element.enterprise {
+            REVERSE => Element::iana(element.id),
+            _ => element,
+        };
+        match self.names.get(forward).map(|named| named.kind) {
+            Some(Kind::String) => Holds::Text,
+            Some(Kind::Address) => Holds::Address,
+            Some(Kind::Mac) => Holds::Mac,
+            Some(Kind::Octets) => Holds::Octets,
+            Some(Kind::Number) => Holds::Number,
+            None => match self.meaning(element) {
+                Meaning::Unknown => Holds::Unknown,
+                meaning => Holds::said(meaning.say()),
+            },
+        }
     }
 
     /// What the decoder does with the element.

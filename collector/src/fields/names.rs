@@ -7,13 +7,19 @@ use super::Element;
 const IANA: &str = include_str!("iana.tsv");
 const VENDOR: &str = include_str!("vendor.tsv");
 
-/// An element's abstract type, as far as a reader of its octets must know it.
+/// An element's abstract type, as far as who reads or rewrites its octets must know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// UTF-8 text.
     String,
-    /// Everything else: numbers, addresses, octet arrays, lists.
-    Other,
+    /// IPv4 or IPv6, prefixes too.
+    Address,
+    /// MAC address.
+    Mac,
+    /// Octet arrays and lists.
+    Octets,
+    /// Everything else: numbers.
+    Number,
 }
 
 /// A row of the tables.
@@ -60,10 +66,12 @@ fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
 }
 
 fn named(name: &'static str, kind: &str) -> Named {
-    let kind = if kind == "string" {
-        Kind::String
-    } else {
-        Kind::Other
+    let kind = match kind {
+        "string" => Kind::String,
+        "address" => Kind::Address,
+        "mac" => Kind::Mac,
+        "octets" => Kind::Octets,
+        _ => Kind::Number,
     };
     Named { name, kind }
 }
