@@ -36,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) normalise: collector::normalise::NormaliseConfig,
     pub(crate) tape: replay::TapeConfig,
     pub(crate) store: store::Config,
+    pub(crate) recordings: RecordingsConfig,
     /// What the embedded engine may allocate in all, octets.
     pub(crate) engine_memory_octets: u64,
     #[serde(rename = "application", skip_serializing_if = "Vec::is_empty")]
@@ -44,6 +45,22 @@ pub(crate) struct Config {
     pub(crate) sites: Vec<Site>,
     #[serde(rename = "exporter", skip_serializing_if = "Vec::is_empty")]
     pub(crate) exporters: Vec<ExporterName>,
+}
+
+/// What recordings may take.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RecordingsConfig {
+    /// Octets of all of them together, as they are on disk or on the tape.
+    pub(crate) max_octets: u64,
+}
+
+impl Default for RecordingsConfig {
+    fn default() -> Self {
+        Self {
+            max_octets: 20 << 30,
+        }
+    }
 }
 
 /// What is logged, and how.
@@ -79,6 +96,7 @@ impl Default for Config {
             normalise: collector::normalise::NormaliseConfig::default(),
             tape: replay::TapeConfig::default(),
             store: store::Config::default(),
+            recordings: RecordingsConfig::default(),
             engine_memory_octets: 1_000_000_000,
             applications: Vec::new(),
             sites: Vec::new(),

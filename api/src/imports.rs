@@ -46,16 +46,25 @@ pub(crate) async fn import(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<ImportStatus>), ApiError> {
+    let file = take_upload(&api, &headers, body).await?;
+    let status = api.plant.import(parameters.name, file).await?;
+    Ok((StatusCode::ACCEPTED, Json(status)))
+}
+
+/// Waits for a place, writes the body to a file and leaves that to the caller.
+pub(crate) async fn take_upload(
+    api: &Api,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<PathBuf, ApiError> {
     let place = tokio::time::timeout(PLACE_WAIT_MAX, api.places.acquire()).await;
     let _place = place.map_err(|_| {
         ApiError::refused(
             StatusCode::TOO_MANY_REQUESTS,
-            "as many captures are being imported as can be at once; try again later",
+            "as many files are being imported as can be at once; try again later",
         )
     })?;
-    let file = upload(&api, &headers, body).await?;
-    let status = api.plant.import(parameters.name, file.hand_over()).await?;
-    Ok((StatusCode::ACCEPTED, Json(status)))
+    Ok(upload(api, headers, body).await?.hand_over())
 }
 
 /// Where each import stands.
@@ -88,7 +97,7 @@ async fn upload(api: &Api, headers: &HeaderMap, body: Body) -> Result<Incoming, 
         .and_then(|text| text.parse().ok());
     check_room(api, announced.unwrap_or(0), announced.unwrap_or(0))?;
     let number = api.uploads.fetch_add(1, Ordering::Relaxed);
-    let name = format!("{}-{number}.pcap", std::process::id());
+    let name = format!("{}-{number}.upload", std::process::id());
     let incoming = Incoming(Some(api.plant.incoming().join(name)));
     let failed = |error: std::io::Error| {
         ApiError::because(
@@ -136,7 +145,7 @@ fn check_room(api: &Api, total: u64, more: u64) -> Result<(), ApiError> {
         return Err(ApiError::refused(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!(
-                "a capture file may be {} GiB at most; split it",
+                "a file may be {} GiB at most; split it",
                 UPLOAD_OCTETS_MAX >> 30
             ),
         ));

@@ -4,12 +4,15 @@
 //! |---|---|
 //! | [`router`] | the table of contents: every route, and the OpenAPI document made from them |
 //! | [`plant`] | what the API needs of the running product, as a trait that the binary implements |
+//! | [`archive`] | the same for recordings |
 //! | `questions` | top, series, flows |
 //! | `operations` | accounting, exporters, readiness, metrics |
 //! | `imports`, `rules` | captures in, names of things |
+//! | `recordings` | cut, shared, taken in |
 //! | `parameters` | what stands in an address: windows, filters |
 //! | `guard`, `body` | refuses requests that another site's page made, and bodies that do not come |
 
+pub mod archive;
 mod body;
 mod error;
 mod guard;
@@ -18,6 +21,7 @@ mod operations;
 mod parameters;
 pub mod plant;
 mod questions;
+mod recordings;
 pub mod router;
 mod rules;
 pub mod server;

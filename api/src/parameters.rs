@@ -1,17 +1,20 @@
 //! What stands in an address: windows of time, filters.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use flow::{Filter, Timestamp};
 use serde::de::DeserializeOwned;
+use store::Store;
 use store::question::{Scope, Subject, Window};
 
 use crate::ApiError;
+use crate::router::Api;
 
 /// How far back a question looks if it does not say.
-const DEFAULT_LAST: Duration = Duration::from_secs(3600);
+pub(crate) const DEFAULT_LAST: Duration = Duration::from_secs(3600);
 
 /// The parameters of an address, with our own error where they are wrong.
 pub(crate) struct Parameters<T>(pub(crate) T);
@@ -46,47 +49,81 @@ pub(crate) struct Asked<'a> {
     pub(crate) to: Option<&'a str>,
     pub(crate) filter: Option<&'a str>,
     pub(crate) known_at: Option<&'a str>,
+    pub(crate) as_of: Option<&'a str>,
+    pub(crate) recording: Option<&'a str>,
 }
 
+/// Windows up to now end here: at the next whole ten seconds, where the finest rollup can answer all of them.
+const ALIGNMENT: Duration = Duration::from_secs(10);
+/// The word for "as it looked then": only what had arrived by the event time that is shown.
+const THEN: &str = "as_of";
+
 impl Asked<'_> {
-    /// What is asked about, at this time.
-    pub(crate) fn subject(&self, now: Timestamp) -> Result<Subject, ApiError> {
+    /// Whom to ask, and what about.
+    pub(crate) async fn resolve(&self, api: &Api) -> Result<(Arc<Store>, Subject), ApiError> {
+        let Some(name) = self.recording else {
+            return Ok((api.store.clone(), self.subject(soon(), DEFAULT_LAST)?));
+        };
+        let found = api.archive.find(name).await?;
+        let Window { from, to } = found.window;
+        let length = Duration::from_nanos(to.nanos().abs_diff(from.nanos()));
+        let mut subject = self.subject(to, length)?;
+        if [self.last, self.from, self.to, self.as_of] == [None; 4] {
+            subject.window = found.all;
+        }
+        if let Some(slice) = found.slice {
+            subject.filter = subject.filter.and(slice.filter);
+            subject.arrived = Some(slice.arrived);
+        }
+        Ok((found.store, subject))
+    }
+
+    /// What is asked about, where windows end at `end` and are so long if nothing else is said.
+    fn subject(&self, end: Timestamp, length: Duration) -> Result<Subject, ApiError> {
+        let as_of = self.as_of.map(|text| time("as_of", text)).transpose()?;
+        let known_at = match (self.known_at, as_of) {
+            (Some(THEN), Some(at)) => Some(at),
+            (Some(THEN), None) => {
+                let why = "'known_at=as_of' needs an 'as_of'";
+                return Err(ApiError::parameter("known_at", why));
+            }
+            (text, _) => text.map(|text| time("known_at", text)).transpose()?,
+        };
         let filter = Filter::parse(self.filter.unwrap_or_default());
+        let end = as_of.unwrap_or(end);
         Ok(Subject {
-            window: window(self.last, self.from, self.to, now)?,
+            window: window((self.last, length), self.from, self.to, end)?,
             filter: filter.map_err(|error| ApiError::filter(&error))?,
-            known_at: self
-                .known_at
-                .map(|text| time("known_at", text))
-                .transpose()?,
+            known_at,
             arrived: None,
             scope: Scope::default(),
         })
     }
 }
 
-/// Windows up to now end here: at the next whole ten seconds, where the finest rollup can answer all of them.
-const ALIGNMENT: Duration = Duration::from_secs(10);
+/// Where a window up to now ends.
+pub(crate) fn soon() -> Timestamp {
+    flow::clock::now().floor(ALIGNMENT) + ALIGNMENT
+}
 
-/// Reads a window: `last=10m`, or `from` and `to`, of which `to` may be left out.
+/// Reads a window: `last=10m`, or `from` and `to`, of which `to` may be left out: then it is `end`.
 pub(crate) fn window(
-    last: Option<&str>,
+    (last, length): (Option<&str>, Duration),
     from: Option<&str>,
     to: Option<&str>,
-    now: Timestamp,
+    end: Timestamp,
 ) -> Result<Window, ApiError> {
     if last.is_some() && (from.is_some() || to.is_some()) {
         let why = "write either 'last' or 'from' and 'to', not both";
         return Err(ApiError::parameter("last", why));
     }
-    let soon = now.floor(ALIGNMENT) + ALIGNMENT;
-    let to = to.map(|text| time("to", text)).transpose()?.unwrap_or(soon);
+    let to = to.map(|text| time("to", text)).transpose()?.unwrap_or(end);
     let from = match (from, last) {
         (Some(text), _) => time("from", text)?,
         (None, Some(text)) => {
             to - parse_duration(text).map_err(|error| ApiError::parameter("last", error))?
         }
-        (None, None) => to - DEFAULT_LAST,
+        (None, None) => to - length,
     };
     if from >= to {
         let why = format!("'from' ({from}) is not before 'to' ({to})");
@@ -160,13 +197,14 @@ mod tests {
 
     #[test]
     fn a_window_is_said_in_one_way() {
-        let now = Timestamp::from_seconds(9_993);
-        let hour = window(None, None, None, now).unwrap();
+        let end = Timestamp::from_seconds(10_000);
+        let (any, last) = ((None, DEFAULT_LAST), (Some("1h"), DEFAULT_LAST));
+        let hour = window(any, None, None, end).unwrap();
         let [from, to] = [6_400, 10_000].map(Timestamp::from_seconds);
         assert_eq!(hour, Window { from, to });
-        let given = window(None, Some("100"), Some("200"), now).unwrap();
+        let given = window(any, Some("100"), Some("200"), end).unwrap();
         assert_eq!(given.from, Timestamp::from_seconds(100));
-        assert!(window(Some("1h"), Some("100"), None, now).is_err());
-        assert!(window(None, Some("200"), Some("100"), now).is_err());
+        assert!(window(last, Some("100"), None, end).is_err());
+        assert!(window(any, Some("200"), Some("100"), end).is_err());
     }
 }

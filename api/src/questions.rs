@@ -13,7 +13,7 @@ use crate::error::ErrorBody;
 use crate::parameters::{Asked, Parameters, Segment, parse_duration};
 use crate::router::Api;
 
-/// A question's own parameters, and the five that every question has.
+/// A question's own parameters, and those that every question has.
 macro_rules! question {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$doc])*
@@ -29,8 +29,12 @@ macro_rules! question {
             to: Option<String>,
             /// Which flows, in the filter language: `app "orders" and dst port 5432`.
             filter: Option<String>,
-            /// Only what had arrived by then.
+            /// Only what had arrived by then; `as_of` for what had arrived by that time: as it looked then.
             known_at: Option<String>,
+            /// The time that is shown: windows end there if nothing else is said.
+            as_of: Option<String>,
+            /// Asks a recording, by name, id or number, and not what is live; all of it if no time is given.
+            recording: Option<String>,
             $($(#[$field_doc])* $field: $type,)*
         }
 
@@ -42,6 +46,8 @@ macro_rules! question {
                     to: self.to.as_deref(),
                     filter: self.filter.as_deref(),
                     known_at: self.known_at.as_deref(),
+                    as_of: self.as_of.as_deref(),
+                    recording: self.recording.as_deref(),
                 }
             }
         }
@@ -91,13 +97,14 @@ pub(crate) async fn top(
     Segment(dimension): Segment<Dimension>,
     Parameters(parameters): Parameters<TopParameters>,
 ) -> Result<Json<Vec<TopRow>>, ApiError> {
+    let (store, subject) = parameters.asked().resolve(&api).await?;
     let question = Top {
-        subject: parameters.asked().subject(flow::clock::now())?,
+        subject,
         dimension,
         by: parameters.by.unwrap_or_default(),
         limit: bounded("limit", parameters.limit, 10, 10_000)?,
     };
-    Ok(Json(api.store.top(&question).await?))
+    Ok(Json(store.top(&question).await?))
 }
 
 /// A quantity over time.
@@ -108,15 +115,16 @@ pub(crate) async fn series(
     Parameters(parameters): Parameters<SeriesParameters>,
 ) -> Result<Json<SeriesAnswer>, ApiError> {
     let step = parameters.step.as_deref().map(parse_duration).transpose();
+    let (store, subject) = parameters.asked().resolve(&api).await?;
     let question = Series {
-        subject: parameters.asked().subject(flow::clock::now())?,
+        subject,
         dimension: parameters.dimension,
         by: parameters.by.unwrap_or_default(),
         limit: bounded("limit", parameters.limit, 10, 100)?,
         step: step.map_err(|error| ApiError::parameter("step", error))?,
         previous: parameters.previous.unwrap_or(false),
     };
-    Ok(Json(api.store.series(&question).await?))
+    Ok(Json(store.series(&question).await?))
 }
 
 /// Flow records, newest first.
@@ -126,11 +134,12 @@ pub(crate) async fn flows(
     State(api): State<Api>,
     Parameters(parameters): Parameters<FlowsParameters>,
 ) -> Result<Json<FlowsAnswer>, ApiError> {
+    let (store, subject) = parameters.asked().resolve(&api).await?;
     let question = Flows {
-        subject: parameters.asked().subject(flow::clock::now())?,
+        subject,
         limit: bounded("limit", parameters.limit, 100, 100_000)?,
     };
-    Ok(Json(api.store.flows(&question).await?))
+    Ok(Json(store.flows(&question).await?))
 }
 
 /// What the store holds.

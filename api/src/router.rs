@@ -11,8 +11,9 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::archive::Archive;
 use crate::plant::Plant;
-use crate::{ApiError, body, guard, imports, operations, questions, rules};
+use crate::{ApiError, body, guard, imports, operations, questions, recordings, rules};
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -21,6 +22,8 @@ pub struct Api {
     pub store: Arc<Store>,
     /// The running product.
     pub plant: Arc<dyn Plant>,
+    /// The recordings.
+    pub archive: Arc<dyn Archive>,
     /// Uploads so far, for their file names.
     pub uploads: Arc<AtomicU64>,
     /// Places for uploads that run at the same time.
@@ -28,11 +31,12 @@ pub struct Api {
 }
 
 impl Api {
-    /// Over a store and a plant.
-    pub fn new(store: Arc<Store>, plant: Arc<dyn Plant>) -> Self {
+    /// Over a store, a plant and an archive.
+    pub fn new(store: Arc<Store>, plant: Arc<dyn Plant>, archive: Arc<dyn Archive>) -> Self {
         Self {
             store,
             plant,
+            archive,
             uploads: Arc::default(),
             places: Arc::new(Semaphore::new(UPLOADS_MAX)),
         }
@@ -65,12 +69,19 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(rules::learned))
         .routes(routes!(rules::reclassify))
         .routes(routes!(rules::complete_filter))
+        .routes(routes!(recordings::recordings, recordings::cut))
+        .routes(routes!(recordings::recording, recordings::delete))
+        .routes(routes!(recordings::stop))
+        .routes(routes!(recordings::keep))
+        .routes(routes!(recordings::note))
+        .routes(routes!(recordings::file))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
         .layer(middleware::from_fn(body::read_in_time))
         // An upload is written as it comes.
         .routes(routes!(imports::imports, imports::import))
+        .routes(routes!(recordings::import))
 }
 
 /// The OpenAPI document.
@@ -108,6 +119,7 @@ mod tests {
         }
         routes.sort_unstable();
         let expected = [
+            "delete /api/v1/recordings/{name}",
             "get /api/v1/accounting",
             "get /api/v1/exporters",
             "get /api/v1/filter/complete",
@@ -116,6 +128,9 @@ mod tests {
             "get /api/v1/imports/{feed}",
             "get /api/v1/inventory",
             "get /api/v1/learned",
+            "get /api/v1/recordings",
+            "get /api/v1/recordings/{name}",
+            "get /api/v1/recordings/{name}/file",
             "get /api/v1/rules",
             "get /api/v1/series",
             "get /api/v1/top/{dimension}",
@@ -124,6 +139,11 @@ mod tests {
             "get /readyz",
             "post /api/v1/imports",
             "post /api/v1/reclassify",
+            "post /api/v1/recordings",
+            "post /api/v1/recordings/{name}/keep",
+            "post /api/v1/recordings/{name}/notes",
+            "post /api/v1/recordings/{name}/stop",
+            "post /api/v1/reels",
             "put /api/v1/rules",
         ];
         assert_eq!(routes, expected);

@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 
 use crate::ApiError;
 use crate::error::ErrorBody;
-use crate::parameters::{Parameters, window};
+use crate::parameters::{DEFAULT_LAST, Parameters, soon, window};
 use crate::plant::{LearnedEndpoint, Reclassified};
 use crate::router::Api;
 
@@ -68,7 +68,7 @@ pub(crate) async fn reclassify(
         asked.from.as_deref(),
         asked.to.as_deref(),
     );
-    let window = window(last, from, to, flow::clock::now())?;
+    let window = window((last, DEFAULT_LAST), from, to, soon())?;
     Ok((
         StatusCode::OK,
         Json(api.plant.reclassify(window.from, window.to).await?),

@@ -73,6 +73,15 @@ pub fn seek_time(dir: &Path, at: Timestamp) -> Result<Option<TapePosition>, Tape
     Ok(None)
 }
 
+/// The number of the oldest segment on tape; `None` if there is none.
+///
+/// # Errors
+///
+/// The folder can't be read.
+pub fn first_segment(dir: &Path) -> Result<Option<u32>, TapeError> {
+    Ok(directory::list(dir)?.into_keys().next())
+}
+
 /// One entry of an index: a stretch within its segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {

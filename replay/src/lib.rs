@@ -48,7 +48,7 @@ mod segment;
 pub use config::TapeConfig;
 pub use disk::Disk;
 pub use error::TapeError;
-pub use index::{Stretch, seek_time, stretches_between};
+pub use index::{Stretch, first_segment, seek_time, stretches_between};
 pub use reader::{ReaderCounts, TapeReader};
 pub use recovery::{End, Recovery};
 pub use retention::{Expired, Pins};

@@ -62,22 +62,63 @@ impl Server {
         self.read(request.send(body))
     }
 
-    fn read<T: DeserializeOwned>(
+    /// Posts a value to `path` as JSON.
+    pub(crate) fn send_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        value: &impl serde::Serialize,
+    ) -> Result<T> {
+        let request = self.agent.post(format!("{}{path}", self.url));
+        self.read(request.send_json(value))
+    }
+
+    /// Deletes what is at `path`.
+    pub(crate) fn delete(&self, path: &str) -> Result<()> {
+        let request = self.agent.delete(format!("{}{path}", self.url));
+        self.answered(request.call()).map(drop)
+    }
+
+    /// The octets at `path`.
+    pub(crate) fn open(
+        &self,
+        path: &str,
+        parameters: &[(&str, Option<String>)],
+    ) -> Result<impl std::io::Read + use<>> {
+        let mut request = self.agent.get(format!("{}{path}", self.url));
+        for (name, value) in parameters {
+            if let Some(value) = value {
+                request = request.query(name, value);
+            }
+        }
+        let answer = self.answered(request.call())?;
+        Ok(answer
+            .into_body()
+            .into_with_config()
+            .limit(u64::MAX)
+            .reader())
+    }
+
+    /// An answer that is a success.
+    fn answered(
         &self,
         answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-    ) -> Result<T> {
+    ) -> Result<ureq::http::Response<ureq::Body>> {
         let mut answer = answer.map_err(|error| {
             anyhow!("no server answers at {}: {error}; start one with `flowreel serve`, or name it with --server", self.url)
         })?;
         let status = answer.status();
-        let body = answer
-            .body_mut()
-            .with_config()
-            .limit(1 << 30)
-            .read_to_vec()?;
         if !status.is_success() {
+            let body = body(&mut answer)?;
             bail!("{}", refusal(status.as_u16(), &body));
         }
+        Ok(answer)
+    }
+
+    fn read<T: DeserializeOwned>(
+        &self,
+        answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<T> {
+        let body = body(&mut self.answered(answer)?)?;
         serde_json::from_slice(&body).map_err(|error| {
             anyhow!(
                 "{} answers with something else than a Flowreel server would: {error}",
@@ -85,6 +126,12 @@ impl Server {
             )
         })
     }
+}
+
+/// All of an answer, if it is not too long.
+fn body(answer: &mut ureq::http::Response<ureq::Body>) -> Result<Vec<u8>> {
+    let body = answer.body_mut().with_config().limit(1 << 30);
+    Ok(body.read_to_vec()?)
 }
 
 /// What the server said, in one line.
@@ -139,7 +186,17 @@ fn asked(question: &QuestionArgs) -> Result<Vec<(&'static str, Option<String>)>>
         ("to", question.to.clone()),
         ("filter", question.filter.clone()),
         ("known_at", question.known_at.clone()),
+        ("as_of", question.as_of.clone()),
+        ("recording", question.recording.clone()),
     ])
+}
+
+/// A filter, as it is written; what is wrong with it is shown.
+pub(crate) fn filter_text(text: &str) -> Result<String, String> {
+    match flow::Filter::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("{error}\n{}", point_at(text, error.column))),
+    }
 }
 
 /// The text with a mark under the column that is wrong.

@@ -6,6 +6,7 @@ mod configuration;
 mod decode;
 mod doctor;
 mod import;
+mod recording;
 mod send;
 pub(crate) mod serve;
 
@@ -47,6 +48,9 @@ enum Command {
     Flows(FlowsArgs),
     /// Show what each exporter sends, and how well.
     Exporters(ExportersArgs),
+    /// Cut, list, share and replay network recordings.
+    #[command(subcommand)]
+    Recording(recording::RecordingCommand),
     /// Decode a stretch of the tape again, under the rules of today.
     Reclassify(ReclassifyArgs),
     /// Put all that a data directory holds into a folder, while its server runs or not.
@@ -199,9 +203,15 @@ pub(crate) struct QuestionArgs {
     /// Which flows: 'app "orders" and dst port 5432'.
     #[arg(long, value_name = "FILTER")]
     pub(crate) filter: Option<String>,
-    /// Only what had arrived by then.
+    /// Only what had arrived by then; `as_of` for what had arrived by the time that is shown: as it looked then.
     #[arg(long, value_name = "TIME")]
     pub(crate) known_at: Option<String>,
+    /// The time that is shown: windows end there if nothing else is said.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<String>,
+    /// Ask a recording, by name, id or number; all of it if no time is given.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) recording: Option<String>,
     /// How to print: table, json, jsonl or csv.
     #[arg(long, default_value = "table")]
     pub(crate) format: Format,
@@ -338,6 +348,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Series(args) => ask::series(&args),
         Command::Flows(args) => ask::flows(&args),
         Command::Exporters(args) => ask::exporters(&args),
+        Command::Recording(command) => recording::run(&command),
         Command::Reclassify(args) => ask::reclassify(&args),
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),

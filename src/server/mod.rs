@@ -14,6 +14,7 @@
 //! | `durable` | files that are replaced as a whole |
 //! | `searching`, `mending` | going on after the checkpoint was lost, or what the store had |
 //! | `embedded` | the embedded store's process |
+//! | `archive` | recordings: cut, kept, shared, taken in |
 //! | `importing` | capture files onto the tape |
 //! | `reclassifying`, `noting` | a stretch of the past decoded again, and the note of it |
 //! | `shared` | what these tell each other and the API |
@@ -23,6 +24,7 @@
 //! | `plant` | the API's view of all of it |
 //! | `metrics` | every counter as text |
 
+mod archive;
 mod budget;
 pub(crate) mod checkpoint;
 mod decoding;
@@ -65,6 +67,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle as Task;
 
 use crate::config::{Config, make_private_folder};
+use archive::RunningArchive;
 use budget::Budget;
 use embedded::Embedded;
 use gates::Gates;
@@ -100,6 +103,8 @@ pub(crate) struct Server {
     road: Road,
     api: Serving,
     engine: Option<Embedded>,
+    /// Looks after the recordings. What it leaves half done when it is aborted, the next start removes.
+    keeping: Task<()>,
     lives: Lives,
 }
 
@@ -135,9 +140,23 @@ impl Server {
         let road = Road::start(config, opened, &gates, &shared, &naming, &lives)?;
         let incoming = config.path("incoming");
         empty_folder(&incoming)?;
+        let archive = RunningArchive {
+            config: Arc::new(config.clone()),
+            catalog: catalog.clone(),
+            store: gates.store.clone(),
+            store_ready: road.store_ready.clone(),
+            collector: road.collector.clone(),
+            naming: naming.clone(),
+            requests: road.requests.clone(),
+            shared: shared.clone(),
+            at_work: Arc::default(),
+            settled: Arc::default(),
+        };
+        let keeping = tokio::spawn(archive.clone().watch());
         let plant = Arc::new(RunningPlant {
             shared,
             catalog,
+            archive: archive.clone(),
             imports: Imports::new(road.requests.clone()),
             jobs: road.jobs.clone(),
             collector: road.collector.clone(),
@@ -151,7 +170,7 @@ impl Server {
         });
         plant.end_interrupted_imports(began).await?;
         plant.follow_earlier_imports().await?;
-        let api = Api::new(gates.store.clone(), plant.clone());
+        let api = Api::new(gates.store.clone(), plant.clone(), Arc::new(archive));
         let receiving = Receiving::start(gates.listener, gates.mirrors, &road.wire, &lives)?;
         let running_file = config.path("running.json");
         durable::replace(&running_file, &running)?;
@@ -165,6 +184,7 @@ impl Server {
             road,
             api: Serving::start(gates.http, api, &lives),
             engine: gates.engine,
+            keeping,
             lives,
         })
     }
@@ -178,6 +198,7 @@ impl Server {
     /// in time.
     pub(crate) async fn stop(self) {
         let budget = Budget::start();
+        self.keeping.abort();
         self.receiving.stop(&budget).await;
         drop(self.wire);
         self.road.stop(&budget).await;

@@ -5,12 +5,14 @@ use collector::decode::{Decoder, DecoderState};
 use collector::normalise::Normaliser;
 use flow::site::Rules;
 use flow::{TapePosition, clock};
-use replay::{End, Recovery, TapeConfig, TapeReader, TapeWriter, Upkeep};
+use replay::{End, Pins, Recovery, TapeConfig, TapeReader, TapeWriter, Upkeep};
 use store::catalog::Catalog;
 
+use super::archive;
 use super::checkpoint::{Checkpoint, CheckpointFolder, Found, PipelineState, Search};
 use super::identity;
 use super::intake::IntakeNote;
+use super::noting::Note;
 use super::pipeline::Pipeline;
 use crate::backup::RESTORING;
 use crate::config::{Config, field_table};
@@ -30,6 +32,8 @@ pub(crate) struct Opened {
     pub(crate) rules: Rules,
     pub(crate) pipeline: Pipeline,
     pub(crate) reader: TapeReader,
+    /// What the tape keeps from its opening on.
+    pub(crate) pins: Pins,
 }
 
 impl Opened {
@@ -90,6 +94,7 @@ impl Opened {
         }
         let reader = TapeReader::open(&config.path("tape"), checkpoint.position, Some(tape.tail()))
             .expecting(checkpoint.passed.datagrams);
+        let pins = archive::pins(config, &catalog, Note::of(config).pins()).await?;
         let upkeep = Upkeep::start(&tape.tail())?;
         Ok(Self {
             catalog,
@@ -103,6 +108,7 @@ impl Opened {
             rules,
             pipeline,
             reader,
+            pins,
         })
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use api::archive::ArchiveError;
 use api::plant::{
     ImportState, ImportStatus, LearnedEndpoint, PartReadiness, Plant, PlantError, Readiness,
     Reclassified,
@@ -15,8 +16,10 @@ use flow::{Accounting, Feed, Timestamp, clock, health::ExporterHealth};
 use futures_util::future::BoxFuture;
 use store::StoreError;
 use store::catalog::{Catalog, CatalogError, Import as Noted, ImportCounts, merge};
+use store::question::Window;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::archive::RunningArchive;
 use super::importing::{Imports, counts, remembered};
 use super::lives::Lives;
 use super::reclassifying::{Job, ReclassifyError};
@@ -26,6 +29,7 @@ use super::shared::Shared;
 pub(crate) struct RunningPlant {
     pub(crate) shared: Arc<Shared>,
     pub(crate) catalog: Catalog,
+    pub(crate) archive: RunningArchive,
     pub(crate) imports: Imports,
     pub(crate) incoming: PathBuf,
     /// What uploads leave free of the disk, as the tape does, octets.
@@ -369,6 +373,14 @@ impl Plant for RunningPlant {
             if !*self.store_ready.borrow() {
                 return Err(not_ready());
             }
+            // Recordings stay as they are.
+            let kept = self.archive.keep_from(Window { from, to }).await;
+            kept.map_err(|error| match error {
+                ArchiveError::Conflict(why) | ArchiveError::Refused(why) => {
+                    PlantError::Refused(why)
+                }
+                other => failed("a recording of that time cannot be kept")(other),
+            })?;
             let (answer, done) = oneshot::channel();
             let stopped = |_| PlantError::Refused("the server is being stopped".to_owned());
             let sent = self.jobs.send(Job { from, to, answer }).await;

@@ -25,7 +25,7 @@ use super::checkpoint::{CheckpointError, PipelineState, Refused};
 use super::durable::FileError;
 use super::noting::{Note, Noted};
 use super::shared::Shared;
-use super::taping::Request;
+use super::taping::{PIN, Request};
 use crate::config::Config;
 
 /// Datagrams and octets that are read from tape at a time, and become one insert: a record may be of an octet.
@@ -321,7 +321,11 @@ impl Reclassifier {
         let segments = noted.segments();
         tokio::task::block_in_place(|| {
             self.tape
-                .send(Request::Pin { segments, answer })
+                .send(Request::Pin {
+                    name: PIN.to_owned(),
+                    segments,
+                    answer,
+                })
                 .map_err(|_| ReclassifyError::Stopped)?;
             done.recv().map_err(|_| ReclassifyError::Stopped)
         })?;
@@ -343,7 +347,9 @@ impl Drop for Pinned<'_> {
         }
         // If the tape thread is gone, so are its pins; if its queue is full, it ends soon or serves the next of them.
         tokio::task::block_in_place(|| {
-            let _ = self.0.tape.send(Request::Unpin);
+            let (answer, _) = sync_channel(1);
+            let name = PIN.to_owned();
+            let _ = self.0.tape.send(Request::Unpin { name, answer });
         });
     }
 }

@@ -87,7 +87,7 @@ impl Road {
             writer: opened.tape,
             wire: from_wire,
             requests: from_requests,
-            pins: Note::of(config).pins(),
+            pins: opened.pins,
             shared: shared.clone(),
         };
         let (answers, answer) = sync_channel(1);

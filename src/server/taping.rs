@@ -29,16 +29,20 @@ pub(crate) enum Request {
         datagrams: Vec<Datagram>,
         answer: SyncSender<Put>,
     },
-    /// Keep these segments, whatever their age and the tape's size, until they are given free.
+    /// Keep these segments for somebody, whatever their age and the tape's size, and not those that were kept for them before.
     Pin {
+        name: String,
         segments: RangeInclusive<u32>,
         answer: SyncSender<()>,
     },
-    /// Give them free.
-    Unpin,
+    /// Keep nothing for them any more.
+    Unpin {
+        name: String,
+        answer: SyncSender<()>,
+    },
 }
 
-/// The one who pins: at most one stretch is decoded again at a time.
+/// Who pins a stretch that is decoded again: at most one at a time.
 pub(crate) const PIN: &str = "reclassify";
 
 /// What became of an import's batch.
@@ -120,12 +124,19 @@ impl Taping {
                 };
                 let _ = answer.try_send(put);
             }
-            Request::Pin { segments, answer } => {
-                self.pins.pin(PIN, segments);
+            Request::Pin {
+                name,
+                segments,
+                answer,
+            } => {
+                self.pins.pin(&name, segments);
                 self.retain();
                 let _ = answer.try_send(());
             }
-            Request::Unpin => self.pins.unpin(PIN),
+            Request::Unpin { name, answer } => {
+                self.pins.unpin(&name);
+                let _ = answer.try_send(());
+            }
         }
     }
 

@@ -129,6 +129,24 @@ impl Store {
         Ok(held.first().copied().unwrap_or_default())
     }
 
+    /// The event times of a slice's rows, from the first to behind the last; `None` if it has no rows.
+    ///
+    /// # Errors
+    ///
+    /// The store's trouble.
+    pub async fn event_time(&self, slice: Option<&Slice>) -> Result<Option<Window>, StoreError> {
+        let sql = Sql::text(format!(
+            "SELECT count() AS flows, toUnixTimestamp64Nano(min(begins_at)) AS first, toUnixTimestamp64Nano(max(ends_at)) AS last\nFROM {}.flows\nWHERE ",
+            self.database()
+        ));
+        let times: Vec<(u64, i64, i64)> = self.read(sql.join(rows(slice)?)).await?;
+        let times = times.first().filter(|(flows, ..)| *flows > 0);
+        Ok(times.map(|(_, first, last)| Window {
+            from: Timestamp::from_nanos(*first),
+            to: Timestamp::from_nanos(last.saturating_add(1)),
+        }))
+    }
+
     /// Octets on disk of all tables of this store's database.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub use error::ReelError;
 pub use manifest::{Counts, FORMAT, Manifest, PartEntry};
 pub use part::PartKind;
 pub use reader::{PartReader, Reel};
-pub use tape::{Counted, TapeDatagrams, cut_tape, read_tape};
+pub use tape::{Counted, NewTape, TapeDatagrams, cut_tape, read_tape};
 pub use writer::{Staged, write, write_on};
 
 /// Octets of a manifest. Its parts take 180 octets each, so there is room for twice of [`PARTS_MAX`]; it is read into

@@ -47,27 +47,14 @@ pub struct Counted {
 ///
 /// [`TapeError::Io`], also if there is a tape in `to_dir` already, or `keep` gives back a datagram of more than 65,535 octets;
 /// [`TapeError::NewerFormat`]. Remove `to_dir` then.
-pub fn cut_tape(
+pub fn cut_tape<K: IntoIterator<Item = Datagram>>(
     from_dir: &Path,
     to_dir: &Path,
     stretch: Range<TapePosition>,
-    keep: impl FnMut(TapePosition, &Datagram) -> Option<Datagram>,
+    mut keep: impl FnMut(TapePosition, &Datagram) -> K,
     now: Timestamp,
 ) -> Result<Counted, TapeError> {
-    cut(
-        from_dir,
-        NewTape::begin(to_dir, SEGMENT_OCTETS, now)?,
-        stretch,
-        keep,
-    )
-}
-
-fn cut(
-    from_dir: &Path,
-    mut to: NewTape,
-    stretch: Range<TapePosition>,
-    mut keep: impl FnMut(TapePosition, &Datagram) -> Option<Datagram>,
-) -> Result<Counted, TapeError> {
+    let mut to = NewTape::begin(to_dir, now)?;
     let mut reader = TapeReader::open(from_dir, stretch.start, None);
     let mut octets = 0;
     'stretch: loop {
@@ -79,23 +66,23 @@ fn cut(
             if position >= stretch.end {
                 break 'stretch;
             }
-            if let Some(kept) = keep(position, &datagram) {
+            for kept in keep(position, &datagram) {
                 to.append(&kept)?;
                 octets += count(kept.payload.len());
             }
         }
     }
-    to.finish()?;
+    let (datagrams, segments) = to.finish()?;
     Ok(Counted {
-        datagrams: to.datagrams,
+        datagrams,
         octets,
-        segments: to.segments,
+        segments,
         read: reader.counts(),
     })
 }
 
 /// A tape that is compressed while it is written, by one who reads it only when it is done.
-struct NewTape {
+pub struct NewTape {
     disk: Disk,
     dir: PathBuf,
     segment_octets: u32,
@@ -115,7 +102,16 @@ struct NewSegment {
 }
 
 impl NewTape {
-    fn begin(dir: &Path, segment_octets: u32, now: Timestamp) -> Result<Self, TapeError> {
+    /// Begins one in a folder, which is made if it is not there. `now` stands in the segments.
+    ///
+    /// # Errors
+    ///
+    /// [`TapeError::Io`], also if there is a tape already.
+    pub fn begin(dir: &Path, now: Timestamp) -> Result<Self, TapeError> {
+        Self::of_segments(dir, SEGMENT_OCTETS, now)
+    }
+
+    fn of_segments(dir: &Path, segment_octets: u32, now: Timestamp) -> Result<Self, TapeError> {
         fs::create_dir_all(dir).map_err(TapeError::io("make", dir))?;
         if !directory::list(dir)?.is_empty() {
             let there = io::Error::from(io::ErrorKind::AlreadyExists);
@@ -132,7 +128,12 @@ impl NewTape {
         })
     }
 
-    fn append(&mut self, datagram: &Datagram) -> Result<(), TapeError> {
+    /// Puts a datagram at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`TapeError::Io`], also if the datagram has more than 65,535 octets. Remove the folder then.
+    pub fn append(&mut self, datagram: &Datagram) -> Result<(), TapeError> {
         let octets = FRAME_HEADER + datagram.payload.len();
         let most = usize::try_from(self.segment_octets).unwrap_or(usize::MAX);
         let full = |segment: &NewSegment| segment.octets + octets > most;
@@ -174,12 +175,18 @@ impl NewTape {
             .map_err(TapeError::io("rename", &unfinished))
     }
 
-    fn finish(&mut self) -> Result<(), TapeError> {
+    /// Puts everything on disk. Gives the datagrams of the tape, and its segments.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    pub fn finish(mut self) -> Result<(u64, u32), TapeError> {
         self.seal()?;
         self.disk
             .folder(&self.dir)
             .and_then(|folder| folder.sync_names())
-            .map_err(TapeError::io("force to disk", &self.dir))
+            .map_err(TapeError::io("force to disk", &self.dir))?;
+        Ok((self.datagrams, self.segments))
     }
 }
 
@@ -284,12 +291,11 @@ mod tests {
     fn segments_are_no_longer_than_they_should_be_and_go_on_counting() {
         let folder = tempfile::tempdir().unwrap();
         // Frames of 1,052 octets: (2,104 + 64 octets of header) fit exactly.
-        let mut tape = NewTape::begin(folder.path(), 2_168, Timestamp::EPOCH).unwrap();
+        let mut tape = NewTape::of_segments(folder.path(), 2_168, Timestamp::EPOCH).unwrap();
         for number in 0..5 {
             tape.append(&datagram(number, 1000)).unwrap();
         }
-        tape.finish().unwrap();
-        assert_eq!((tape.datagrams, tape.segments), (5, 3));
+        assert_eq!(tape.finish().unwrap(), (5, 3));
         for (number, octets) in [(1, 2_168), (2, 2_168), (3, 1_116)] {
             let file = fs::read(compressed_path(folder.path(), number)).unwrap();
             let segment = zstd::stream::decode_all(&file[..]).unwrap();
@@ -308,7 +314,7 @@ mod tests {
     #[test]
     fn a_datagram_that_fits_no_frame_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let mut tape = NewTape::begin(folder.path(), SEGMENT_OCTETS, Timestamp::EPOCH).unwrap();
+        let mut tape = NewTape::begin(folder.path(), Timestamp::EPOCH).unwrap();
         assert!(tape.append(&datagram(1, 65_536)).is_err());
     }
 }

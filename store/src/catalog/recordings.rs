@@ -207,6 +207,27 @@ impl Catalog {
         Ok(())
     }
 
+    /// Notes that a recording that was being made is whole, and what it holds.
+    ///
+    /// # Errors
+    ///
+    /// The catalog can't be written; it is not whole then.
+    pub async fn made_recording(
+        &self,
+        number: u32,
+        arrived: Window,
+        counts: RecordingCounts,
+    ) -> Result<(), CatalogError> {
+        sqlx::query("UPDATE recordings SET arrived_from = ? WHERE number = ?")
+            .bind(arrived.from.nanos())
+            .bind(number)
+            .execute(&self.pool)
+            .await
+            .map_err(CatalogError::writing("a recording"))?;
+        self.update_recording(number, RecordingState::Own, arrived.to, counts)
+            .await
+    }
+
     /// Forgets a recording and its notes. What it has must be gone.
     ///
     /// # Errors

@@ -1,0 +1,199 @@
+//! What the API needs of the recordings, as a trait that the binary implements.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use flow::Timestamp;
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use store::catalog::{CatalogError, Note, RecordingCounts};
+use store::question::Window;
+use store::{Slice, Store};
+use utoipa::ToSchema;
+
+/// The recordings of this installation. All methods may touch disk and store.
+pub trait Archive: Send + Sync + 'static {
+    /// All of them, oldest first, without their notes.
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Recorded>, ArchiveError>>;
+    /// One of them, by name, id or number.
+    fn show<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Recorded, ArchiveError>>;
+    /// Cuts one; it may end in the past, now, later, or when it is told to.
+    fn cut(&self, cut: Cut) -> BoxFuture<'_, Result<Recorded, ArchiveError>>;
+    /// Ends one that goes on.
+    fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Recorded, ArchiveError>>;
+    /// Gives one a tape and tables of its own now, not only when it would expire.
+    fn keep<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Recorded, ArchiveError>>;
+    /// Adds a note to a moment of one.
+    fn note<'a>(
+        &'a self,
+        name: &'a str,
+        note: NewNote,
+    ) -> BoxFuture<'a, Result<Recorded, ArchiveError>>;
+    /// Removes one, and what nothing else holds of it.
+    fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), ArchiveError>>;
+    /// Writes one as a file for others; the caller removes it.
+    fn export<'a>(
+        &'a self,
+        name: &'a str,
+        wrapping: Wrapping,
+    ) -> BoxFuture<'a, Result<PathBuf, ArchiveError>>;
+    /// Takes one in from a `.reel` file or a capture, which the archive removes.
+    fn import(
+        &self,
+        name: Option<String>,
+        file: PathBuf,
+    ) -> BoxFuture<'_, Result<Recorded, ArchiveError>>;
+    /// Whom to ask about one.
+    fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Found, ArchiveError>>;
+}
+
+/// Whom to ask about a recording.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The store that has its rows.
+    pub store: Arc<Store>,
+    /// Which of that store's rows; `None` is all.
+    pub slice: Option<Slice>,
+    /// From its beginning to its end, in time of arrival.
+    pub window: Window,
+    /// All event times in it.
+    pub all: Window,
+}
+
+/// A recording.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Recorded {
+    /// Its number here.
+    pub number: u32,
+    /// 32 hex digits, the same wherever it goes.
+    pub id: String,
+    /// As people call it.
+    pub name: String,
+    /// Where it is.
+    pub state: Standing,
+    /// First instant of arrival.
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Timestamp,
+    /// First instant of arrival after it.
+    #[schema(value_type = String, format = DateTime)]
+    pub to: Timestamp,
+    /// Which flows, in the filter language; empty for all.
+    pub filter: String,
+    /// Who cut it.
+    pub cut_by: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub cut_at: Timestamp,
+    /// The collector that heard it.
+    pub collector: String,
+    /// When it came here from elsewhere.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub imported_at: Option<Timestamp>,
+    /// Whether its addresses are not the real ones.
+    pub anonymized: bool,
+    /// What it holds.
+    pub counts: RecordingCounts,
+    /// Its notes, by their moment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+}
+
+/// Where a recording is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It goes on.
+    Recording,
+    /// It is over; the tape and the tables of flows hold it.
+    Referenced,
+    /// It has a tape and tables of its own.
+    Own,
+    /// It is being imported.
+    Making,
+    /// It is being removed.
+    Deleting,
+}
+
+/// What to cut.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cut {
+    /// What to call it; nobody else may be called so.
+    pub name: String,
+    /// First instant of arrival.
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Timestamp,
+    /// First instant of arrival after it, which may lie ahead; until it is told to stop, if left out.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub to: Option<Timestamp>,
+    /// Which flows, in the filter language; all if left out.
+    #[serde(default)]
+    pub filter: String,
+    /// Who cuts it.
+    #[serde(default)]
+    pub by: Option<String>,
+}
+
+/// A note to a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewNote {
+    /// The moment in the recording; its end, or now while it goes on, if left out.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default)]
+    pub at: Option<Timestamp>,
+    /// Who writes it.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// What is to be said.
+    pub text: String,
+}
+
+/// As what a recording leaves.
+#[derive(Clone, Debug)]
+pub enum Wrapping {
+    /// The whole of it: `docs/recordings.md`.
+    Reel,
+    /// Its datagrams as a capture.
+    Pcapng,
+}
+
+/// Why the archive did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// There is no such recording.
+    #[error("{0}")]
+    Unknown(String),
+    /// The name is taken, or the recording is not in a state for that.
+    #[error("{0}")]
+    Conflict(String),
+    /// What was asked for can't be: the caller has to ask for something else.
+    #[error("{0}")]
+    Refused(String),
+    /// There is no room for it.
+    #[error("{0}")]
+    Full(String),
+    /// It should have worked.
+    #[error("{what}")]
+    Failed {
+        /// What was being done.
+        what: String,
+        /// What went wrong.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl From<CatalogError> for ArchiveError {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            unknown @ CatalogError::Unknown { .. } => Self::Unknown(unknown.to_string()),
+            taken @ CatalogError::Taken { .. } => Self::Conflict(taken.to_string()),
+            CatalogError::Wrong(why) => Self::Refused(why),
+            other => Self::Failed {
+                what: "the catalog does not do it".to_owned(),
+                source: Box::new(other),
+            },
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Recordings over HTTP: cut, list, note, share, delete.
+
+use std::path::{Path, PathBuf};
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tokio::io::AsyncReadExt as _;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::ApiError;
+use crate::archive::{ArchiveError, Cut, NewNote, Recorded, Wrapping};
+use crate::error::ErrorBody;
+use crate::imports::take_upload;
+use crate::parameters::{Parameters, Segment};
+use crate::router::Api;
+
+/// Octets of a file that are sent at a time.
+const PIECE_OCTETS: usize = 256 << 10;
+
+/// All recordings, oldest first.
+#[utoipa::path(get, path = "/api/v1/recordings", tag = "recordings",
+    responses((status = 200, body = Vec<Recorded>)))]
+pub(crate) async fn recordings(State(api): State<Api>) -> Result<Json<Vec<Recorded>>, ApiError> {
+    Ok(Json(api.archive.list().await?))
+}
+
+/// Cuts a recording: a stretch that has passed, that goes on until some time, or until it is stopped.
+#[utoipa::path(post, path = "/api/v1/recordings", tag = "recordings", request_body = Cut,
+    responses((status = 201, body = Recorded), (status = 400, body = ErrorBody), (status = 409, body = ErrorBody),
+        (status = 507, body = ErrorBody)))]
+pub(crate) async fn cut(
+    State(api): State<Api>,
+    body: Result<Json<Cut>, JsonRejection>,
+) -> Result<(StatusCode, Json<Recorded>), ApiError> {
+    let Json(cut) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    Ok((StatusCode::CREATED, Json(api.archive.cut(cut).await?)))
+}
+
+/// A recording, by name, id or number, with its notes.
+#[utoipa::path(get, path = "/api/v1/recordings/{name}", tag = "recordings",
+    params(("name" = String, Path, description = "Its name, id or number")),
+    responses((status = 200, body = Recorded), (status = 404, body = ErrorBody)))]
+pub(crate) async fn recording(
+    State(api): State<Api>,
+    Segment(name): Segment<String>,
+) -> Result<Json<Recorded>, ApiError> {
+    Ok(Json(api.archive.show(&name).await?))
+}
+
+/// Removes a recording, and what nothing else holds of it.
+#[utoipa::path(delete, path = "/api/v1/recordings/{name}", tag = "recordings",
+    params(("name" = String, Path, description = "Its name, id or number")),
+    responses((status = 204), (status = 404, body = ErrorBody)))]
+pub(crate) async fn delete(
+    State(api): State<Api>,
+    Segment(name): Segment<String>,
+) -> Result<StatusCode, ApiError> {
+    api.archive.delete(&name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends a recording that goes on.
+#[utoipa::path(post, path = "/api/v1/recordings/{name}/stop", tag = "recordings",
+    params(("name" = String, Path, description = "Its name, id or number")),
+    responses((status = 200, body = Recorded), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub(crate) async fn stop(
+    State(api): State<Api>,
+    Segment(name): Segment<String>,
+) -> Result<Json<Recorded>, ApiError> {
+    Ok(Json(api.archive.stop(&name).await?))
+}
+
+/// Gives a recording a tape and tables of its own now, not only when it would expire.
+#[utoipa::path(post, path = "/api/v1/recordings/{name}/keep", tag = "recordings",
+    params(("name" = String, Path, description = "Its name, id or number")),
+    responses((status = 200, body = Recorded), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub(crate) async fn keep(
+    State(api): State<Api>,
+    Segment(name): Segment<String>,
+) -> Result<Json<Recorded>, ApiError> {
+    Ok(Json(api.archive.keep(&name).await?))
+}
+
+/// Adds a note to a moment of a recording.
+#[utoipa::path(post, path = "/api/v1/recordings/{name}/notes", tag = "recordings", request_body = NewNote,
+    params(("name" = String, Path, description = "Its name, id or number")),
+    responses((status = 201, body = Recorded), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub(crate) async fn note(
+    State(api): State<Api>,
+    Segment(name): Segment<String>,
+    body: Result<Json<NewNote>, JsonRejection>,
+) -> Result<(StatusCode, Json<Recorded>), ApiError> {
+    let Json(note) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    Ok((
+        StatusCode::CREATED,
+        Json(api.archive.note(&name, note).await?),
+    ))
+}
+
+/// What a file of a recording holds.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FileKind {
+    /// The whole of it: `docs/recordings.md`.
+    #[default]
+    Reel,
+    /// Its datagrams as a capture.
+    Pcapng,
+}
+
+/// Parameters of a file.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FileParameters {
+    /// `reel` (if left out) or `pcapng`.
+    #[serde(default)]
+    kind: FileKind,
+}
+
+/// A recording as one file.
+#[utoipa::path(get, path = "/api/v1/recordings/{name}/file", tag = "recordings",
+    params(("name" = String, Path, description = "Its name, id or number"), FileParameters),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, body = ErrorBody)))]
+pub(crate) async fn file(
+    State(api): State<Api>,
+    Segment(name): Segment<String>,
+    Parameters(parameters): Parameters<FileParameters>,
+) -> Result<Response, ApiError> {
+    let wrapping = match parameters.kind {
+        FileKind::Reel => Wrapping::Reel,
+        FileKind::Pcapng => Wrapping::Pcapng,
+    };
+    let path = api.archive.export(&name, wrapping).await?;
+    send(Leaving(path)).await
+}
+
+/// Parameters of an import.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ImportParameters {
+    /// What to call it here; its own name if left out.
+    name: Option<String>,
+}
+
+/// Takes in a recording from a `.reel` file, or a capture of flow export, as a world of its own.
+#[utoipa::path(post, path = "/api/v1/reels", tag = "recordings", params(ImportParameters),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses((status = 201, body = Recorded), (status = 400, body = ErrorBody), (status = 409, body = ErrorBody),
+        (status = 413, body = ErrorBody), (status = 429, body = ErrorBody), (status = 507, body = ErrorBody)))]
+pub(crate) async fn import(
+    State(api): State<Api>,
+    Parameters(parameters): Parameters<ImportParameters>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<Recorded>), ApiError> {
+    let file = take_upload(&api, &headers, body).await?;
+    let recorded = api.archive.import(parameters.name, file).await?;
+    Ok((StatusCode::CREATED, Json(recorded)))
+}
+
+/// A file that goes when it is sent, or nobody takes it any more.
+struct Leaving(PathBuf);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "a file that was sent cannot be removed");
+        }
+    }
+}
+
+async fn send(leaving: Leaving) -> Result<Response, ApiError> {
+    let failed = |error: std::io::Error| {
+        let what = "the recording's file cannot be read";
+        ApiError::because(StatusCode::INTERNAL_SERVER_ERROR, what, &error)
+    };
+    let file = open(&leaving.0).await.map_err(failed)?;
+    let octets = file.metadata().await.map_err(failed)?.len();
+    let pieces = futures_util::stream::try_unfold((file, leaving), |(mut file, leaving)| async {
+        let mut piece = Vec::with_capacity(PIECE_OCTETS);
+        let read = (&mut file).take(PIECE_OCTETS as u64);
+        tokio::pin!(read);
+        read.read_to_end(&mut piece).await?;
+        let next = (!piece.is_empty()).then_some((piece, (file, leaving)));
+        Ok::<_, std::io::Error>(next)
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_LENGTH, octets.to_string()),
+    ];
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+async fn open(path: &Path) -> std::io::Result<tokio::fs::File> {
+    tokio::fs::File::open(path).await
+}
+
+impl From<ArchiveError> for ApiError {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Unknown(why) => Self::not_found(why),
+            ArchiveError::Conflict(why) => Self::refused(StatusCode::CONFLICT, why),
+            ArchiveError::Refused(why) => Self::parameter("body", why),
+            ArchiveError::Full(why) => Self::refused(StatusCode::INSUFFICIENT_STORAGE, why),
+            ArchiveError::Failed { what, source } => {
+                Self::because(StatusCode::INTERNAL_SERVER_ERROR, what, &*source)
+            }
+        }
+    }
+}

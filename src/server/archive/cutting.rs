@@ -1,0 +1,255 @@
+//! A new recording: which time, which flows, and what of the tape is pinned for it. Nothing has to run beforehand.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use api::archive::{ArchiveError, Cut, Recorded};
+use flow::{Filter, Timestamp, clock};
+use replay::{Pins, TapeError, stretches_between};
+use store::Slice;
+use store::catalog::{Catalog, Recording, RecordingCounts, RecordingState};
+use store::question::Window;
+
+use super::failing::{failed, of_store};
+use super::spool::PRE_ROLL;
+use super::{NOBODY, RunningArchive};
+use crate::config::Config;
+use crate::server::taping::Request;
+
+/// How long a recording goes on that nobody stops. Longer ones are cut from the past, or by their end.
+const UNTIL_STOPPED: Duration = Duration::from_secs(24 * 3600);
+/// Everything is pinned for it while somebody finds out what a recording needs.
+const CUTTING: &str = "cutting";
+
+impl RunningArchive {
+    pub(super) async fn cut_one(&self, cut: Cut) -> Result<Recorded, ArchiveError> {
+        self.check_store()?;
+        let recording = self.planned(&cut, clock::now())?;
+        self.check_quota(self.tape_octets(&recording.slice)?)
+            .await?;
+        let everything = 0..=u32::MAX;
+        self.pin(CUTTING.to_owned(), everything).await?;
+        let added: Result<Recording, ArchiveError> = async {
+            self.check_something_is_there(&recording).await?;
+            let number = self.catalog.add_recording(&recording).await?;
+            let recording = Recording {
+                number,
+                ..recording
+            };
+            self.pin_recording(&recording).await?;
+            Ok(recording)
+        }
+        .await;
+        self.unpin(CUTTING.to_owned()).await?;
+        let recording = added?;
+        tracing::info!(
+            recording.name, recording.number, from = %recording.slice.arrived.from, to = %recording.slice.arrived.to,
+            "a recording was cut"
+        );
+        self.shown(recording).await
+    }
+
+    fn planned(&self, cut: &Cut, now: Timestamp) -> Result<Recording, ArchiveError> {
+        let refused = |why: String| Err(ArchiveError::Refused(why));
+        let to = cut.to.unwrap_or(now + UNTIL_STOPPED);
+        if cut.from >= to {
+            return refused(format!("'from' ({}) is not before 'to' ({to})", cut.from));
+        }
+        if cut.from > now || to > now + UNTIL_STOPPED {
+            return refused(format!(
+                "a recording begins by now ({now}) and ends within 24 hours from now"
+            ));
+        }
+        let filter = match Filter::parse(&cut.filter) {
+            Ok(filter) => filter,
+            Err(error) => return refused(format!("the filter is wrong at {error}")),
+        };
+        Ok(Recording {
+            number: 0,
+            id: new_id().map_err(failed("no id can be made"))?,
+            name: cut.name.clone(),
+            state: RecordingState::Referenced,
+            slice: Slice {
+                arrived: Window { from: cut.from, to },
+                filter,
+            },
+            cut_by: cut.by.clone().unwrap_or_else(|| NOBODY.to_owned()),
+            cut_at: now,
+            collector: self.collector.clone(),
+            imported_at: None,
+            anonymized: false,
+            enrichment: self.naming.in_force(),
+            counts: RecordingCounts::default(),
+        })
+    }
+
+    /// A recording of nothing is a mistake in its time.
+    async fn check_something_is_there(&self, recording: &Recording) -> Result<(), ArchiveError> {
+        let Window { from, to } = recording.slice.arrived;
+        if to > clock::now() {
+            return Ok(());
+        }
+        let on_tape =
+            stretches_between(&self.tape(), from, to).map_err(failed("the tape can't be read"))?;
+        if on_tape.is_empty() {
+            let held = self.store.held(Some(&recording.slice)).await;
+            if held.map_err(of_store("the flows can't be counted"))?.flows == 0 {
+                let why = format!(
+                    "nothing that arrived from {from} to {to} is left: {}",
+                    self.reaches()?
+                );
+                return Err(ArchiveError::Refused(why));
+            }
+        }
+        Ok(())
+    }
+
+    /// How far the tape reaches, for people.
+    fn reaches(&self) -> Result<String, ArchiveError> {
+        let all = stretches_between(
+            &self.tape(),
+            Timestamp::from_nanos(i64::MIN),
+            Timestamp::MAX,
+        );
+        let all = all.map_err(failed("the tape can't be read"))?;
+        let oldest = all.iter().map(|stretch| stretch.oldest).min();
+        let newest = all.iter().map(|stretch| stretch.newest).max();
+        Ok(match oldest.zip(newest) {
+            Some((oldest, newest)) => {
+                format!("the tape holds what arrived from {oldest} to {newest}")
+            }
+            None => "the tape is empty".to_owned(),
+        })
+    }
+
+    /// What all recordings take, and a new one would, against what they may.
+    pub(super) async fn check_quota(&self, new_octets: u64) -> Result<(), ArchiveError> {
+        let most = self.config.recordings.max_octets;
+        let mut taken = new_octets;
+        for recording in self.catalog.recordings().await? {
+            taken += match recording.state {
+                RecordingState::Referenced => self.tape_octets(&recording.slice)?,
+                _ => recording.counts.octets,
+            };
+        }
+        if taken > most {
+            return Err(ArchiveError::Full(format!(
+                "the recordings would take {} MiB, and may take {} MiB: delete some, or raise recordings.max_octets",
+                taken >> 20,
+                most >> 20
+            )));
+        }
+        Ok(())
+    }
+
+    /// What a slice takes of the tape.
+    fn tape_octets(&self, slice: &Slice) -> Result<u64, ArchiveError> {
+        let Window { from, to } = slice.arrived;
+        let stretches =
+            stretches_between(&self.tape(), from, to).map_err(failed("the tape can't be read"))?;
+        let octets = stretches
+            .iter()
+            .map(|stretch| u64::from(stretch.end.offset - stretch.begin.offset));
+        Ok(octets.sum())
+    }
+
+    pub(super) async fn stop_one(&self, name: &str) -> Result<Recorded, ArchiveError> {
+        let mut recording = self.recording(name).await?;
+        let now = clock::now();
+        if recording.slice.arrived.to <= now {
+            let why = format!("'{name}' ended at {}", recording.slice.arrived.to);
+            return Err(ArchiveError::Conflict(why));
+        }
+        recording.slice.arrived.to = now;
+        let (state, counts) = (recording.state, recording.counts);
+        let updated = self
+            .catalog
+            .update_recording(recording.number, state, now, counts);
+        updated.await?;
+        self.shown(recording).await
+    }
+
+    /// Pins what a recording needs of the tape, and nothing more once it is over. Gives the first segment.
+    pub(super) async fn pin_recording(
+        &self,
+        recording: &Recording,
+    ) -> Result<Option<u32>, ArchiveError> {
+        let name = pin_name(recording.number);
+        let segments = segments(&self.tape(), recording);
+        let segments = segments.map_err(failed("the tape can't be read"))?;
+        let first = segments.as_ref().map(|segments| *segments.start());
+        match segments {
+            Some(segments) => self.pin(name, segments).await?,
+            None => self.unpin(name).await?,
+        }
+        Ok(first)
+    }
+
+    async fn pin(
+        &self,
+        name: String,
+        segments: std::ops::RangeInclusive<u32>,
+    ) -> Result<(), ArchiveError> {
+        self.of_tape(|answer| Request::Pin {
+            name,
+            segments,
+            answer,
+        })
+        .await
+    }
+
+    async fn unpin(&self, name: String) -> Result<(), ArchiveError> {
+        self.of_tape(|answer| Request::Unpin { name, answer }).await
+    }
+
+    /// Lets go of what was pinned for a recording.
+    pub(super) async fn unpin_recording(&self, number: u32) -> Result<(), ArchiveError> {
+        self.unpin(pin_name(number)).await
+    }
+}
+
+fn pin_name(number: u32) -> String {
+    format!("recording {number}")
+}
+
+/// The segments that a recording needs: those of its time, and before it those that may hold its templates.
+fn segments(
+    tape: &std::path::Path,
+    recording: &Recording,
+) -> Result<Option<std::ops::RangeInclusive<u32>>, TapeError> {
+    let Window { from, to } = recording.slice.arrived;
+    let found = stretches_between(tape, from - PRE_ROLL, to)?;
+    let first = found.iter().map(|stretch| stretch.begin.segment).min();
+    if to > clock::now() {
+        return Ok(Some(first.unwrap_or(0)..=u32::MAX));
+    }
+    let last = found.iter().map(|stretch| stretch.end.segment).max();
+    Ok(first.zip(last).map(|(first, last)| first..=last))
+}
+
+/// Pins for all recordings that the tape holds, before it makes room for the first time.
+///
+/// # Errors
+///
+/// The catalog or the tape can't be read: nothing may be removed from the tape.
+pub(crate) async fn pins(
+    config: &Config,
+    catalog: &Catalog,
+    mut pins: Pins,
+) -> anyhow::Result<Pins> {
+    for recording in catalog.recordings().await? {
+        if recording.state == RecordingState::Referenced
+            && let Some(segments) = segments(&config.path("tape"), &recording)?
+        {
+            pins.pin(&pin_name(recording.number), segments);
+        }
+    }
+    Ok(pins)
+}
+
+/// 32 hex digits by chance.
+pub(super) fn new_id() -> std::io::Result<String> {
+    let mut octets = [0_u8; 16];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut octets)?;
+    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
+}

@@ -1,0 +1,204 @@
+//! A recording as a file: for another installation, another program, or Wireshark.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use api::archive::{ArchiveError, Standing, Wrapping};
+use collector::capture::{CaptureWriter, Format, Framing};
+use flow::clock;
+use replay::reel::{self, Counts, Manifest, PartKind, Staged, read_tape};
+use serde::Serialize;
+use store::catalog::{Recording, RecordingState};
+use store::{Slice, Store};
+
+use super::failing::{failed, of_store};
+use super::keeping::remove_folder;
+use super::{RunningArchive, shown};
+use crate::config::make_private_folder;
+
+/// Files so far, for their names.
+static FILES: AtomicU64 = AtomicU64::new(0);
+
+impl RunningArchive {
+    pub(super) async fn export_one(
+        &self,
+        name: &str,
+        wrapping: Wrapping,
+    ) -> Result<PathBuf, ArchiveError> {
+        self.check_store()?;
+        let recording = self.recording(name).await?;
+        if shown(recording.clone(), clock::now()).state == Standing::Recording {
+            let why = format!("'{name}' goes on: stop it first");
+            return Err(ArchiveError::Conflict(why));
+        }
+        let _alone = self.at_work.lock().await;
+        let recording = self.recording(&recording.id).await?;
+        if recording.state == RecordingState::Referenced && !self.is_stored(&recording)? {
+            let why = format!("'{name}' is not in the store yet: try again later");
+            return Err(ArchiveError::Conflict(why));
+        }
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let staging = self
+            .config
+            .path("incoming")
+            .join(format!("leaving-{number}"));
+        let target = staging.with_extension("file");
+        make_private_folder(&staging).map_err(|error| ArchiveError::Failed {
+            what: "no folder for the file can be made".to_owned(),
+            source: error.into(),
+        })?;
+        let written = match wrapping {
+            Wrapping::Reel => self.write_reel(&recording, &staging, &target).await,
+            Wrapping::Pcapng => self.write_capture(&recording, &staging, &target).await,
+        };
+        if let Err(error) = remove_folder(&staging) {
+            tracing::warn!(path = %staging.display(), %error, "what a file was made of cannot be removed");
+        }
+        written.map(|()| target)
+    }
+
+    async fn write_reel(
+        &self,
+        recording: &Recording,
+        staging: &Path,
+        target: &Path,
+    ) -> Result<(), ArchiveError> {
+        let tape = self.tape_of(recording, staging).await?;
+        let (store, slice) = self.rows_of(recording);
+        let mut staged = segments(&tape).map_err(failed("the recording's tape can't be read"))?;
+        staged.extend(flows(&store, slice.as_ref(), staging).await?);
+        let notes = self.catalog.notes(recording.number).await?;
+        let documents = [
+            document(staging, PartKind::Enrichment, &recording.enrichment),
+            document(staging, PartKind::Notes, &notes),
+        ];
+        for document in documents {
+            staged.push(document.map_err(failed("a part of the file can't be written"))?);
+        }
+        let held = store.held(slice.as_ref()).await;
+        let held = held.map_err(of_store("the flows can't be counted"))?;
+        let digest = store.digest(slice.as_ref()).await;
+        let mut manifest = manifest(recording);
+        manifest.flows_sha256 = digest.map_err(of_store("the flows can't be read"))?;
+        (manifest.counts.flows, manifest.counts.exporters) = (held.flows, held.exporters);
+        let target = target.to_owned();
+        self.blocking(move || {
+            manifest.counts.datagrams = datagrams(&tape)?;
+            let written = reel::write(&target, manifest, &staged);
+            written
+                .map(drop)
+                .map_err(failed("the file can't be written"))
+        })
+        .await
+    }
+
+    async fn write_capture(
+        &self,
+        recording: &Recording,
+        staging: &Path,
+        target: &Path,
+    ) -> Result<(), ArchiveError> {
+        let tape = self.tape_of(recording, staging).await?;
+        let target = target.to_owned();
+        self.blocking(move || {
+            let file = File::create_new(&target).map_err(failed("the file can't be made"))?;
+            let unwritten = || failed("the file can't be written");
+            let out = BufWriter::new(file);
+            let mut writer =
+                CaptureWriter::new(out, Format::Pcapng, Framing::Raw).map_err(unwritten())?;
+            for datagram in read_tape(&tape) {
+                let datagram = datagram.map_err(failed("the recording's tape can't be read"))?;
+                writer.write(&datagram).map_err(unwritten())?;
+            }
+            writer.finish().map(drop).map_err(unwritten())
+        })
+        .await
+    }
+
+    /// The folder with the recording's datagrams; made in `staging` if it has no own.
+    async fn tape_of(
+        &self,
+        recording: &Recording,
+        staging: &Path,
+    ) -> Result<PathBuf, ArchiveError> {
+        if recording.state == RecordingState::Own {
+            return Ok(self.folder(recording.number));
+        }
+        let tape = staging.join("tape");
+        self.spooled(recording, &tape).await?;
+        Ok(tape)
+    }
+
+    /// The store with the recording's rows, and which of them.
+    pub(super) fn rows_of(&self, recording: &Recording) -> (Store, Option<Slice>) {
+        match recording.state {
+            RecordingState::Own => (self.own_store(recording), None),
+            _ => ((*self.store).clone(), Some(recording.slice.clone())),
+        }
+    }
+}
+
+fn manifest(recording: &Recording) -> Manifest {
+    Manifest {
+        product: format!("flowreel {}", env!("CARGO_PKG_VERSION")),
+        id: recording.id.clone(),
+        name: recording.name.clone(),
+        from: recording.slice.arrived.from,
+        to: recording.slice.arrived.to,
+        filter: recording.slice.filter.text().to_owned(),
+        cut_by: recording.cut_by.clone(),
+        cut_at: recording.cut_at,
+        collector: recording.collector.clone(),
+        anonymized: recording.anonymized,
+        counts: Counts::default(),
+        ..Manifest::default()
+    }
+}
+
+/// The segments of a recording's tape, in order.
+fn segments(tape: &Path) -> io::Result<Vec<Staged>> {
+    let entries = fs::read_dir(tape)?.map(|entry| Ok(entry?.path()));
+    let mut paths: Vec<PathBuf> = entries.collect::<io::Result<_>>()?;
+    paths.sort();
+    let kind = PartKind::Tape;
+    Ok(paths
+        .into_iter()
+        .map(|path| Staged { kind, path })
+        .collect())
+}
+
+/// How many datagrams are on a tape.
+fn datagrams(tape: &Path) -> Result<u64, ArchiveError> {
+    read_tape(tape).try_fold(0, |count, datagram| {
+        datagram.map_err(failed("the recording's tape can't be read"))?;
+        Ok(count + 1)
+    })
+}
+
+async fn flows(
+    store: &Store,
+    slice: Option<&Slice>,
+    staging: &Path,
+) -> Result<Vec<Staged>, ArchiveError> {
+    let unread = || of_store("the flows can't be written as a file");
+    let mut staged = Vec::new();
+    for part in store.parquet_parts(slice).await.map_err(unread())? {
+        let path = staging.join(format!("{}.parquet", staged.len()));
+        let mut file = File::create_new(&path).map_err(failed("a part can't be made"))?;
+        let written = store.write_parquet(slice, part, &mut file).await;
+        written.map_err(unread())?;
+        staged.push(Staged {
+            kind: PartKind::Flows,
+            path,
+        });
+    }
+    Ok(staged)
+}
+
+fn document(staging: &Path, kind: PartKind, value: &impl Serialize) -> io::Result<Staged> {
+    let path = staging.join(kind.name(1));
+    fs::write(&path, serde_json::to_vec_pretty(value)?)?;
+    Ok(Staged { kind, path })
+}

@@ -1,0 +1,290 @@
+//! The recordings of this installation: cut, held by reference, given tapes and tables of their own, shared, taken in.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `cutting` | a new recording, and what is pinned for it |
+//! | `keeping` | the task that gives a recording rows and datagrams of its own before others expire, and cleans up at start |
+//! | `spool` | the datagrams of a recording as a tape of its own |
+//! | `leaving` | a recording as a file |
+//! | `arriving` | a file as a recording |
+//! | `failing` | errors as the API wants them |
+//!
+//! Catalog, tape, store and folders can't change in one step. So the catalog says last what has become of a recording, and
+//! whoever finds at start what the catalog does not know of removes it.
+
+mod arriving;
+mod cutting;
+mod failing;
+mod keeping;
+mod leaving;
+mod spool;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use api::archive::{Archive, ArchiveError, Cut, Found, NewNote, Recorded, Standing, Wrapping};
+use flow::{Timestamp, clock};
+use futures_util::future::BoxFuture;
+use store::Store;
+use store::catalog::{Catalog, Note, Recording, RecordingCounts, RecordingState};
+use store::question::Window;
+use store::recording::Held;
+use tokio::sync::{Mutex as AsyncMutex, watch};
+
+pub(crate) use self::cutting::pins;
+use self::failing::{failed, of_store};
+use super::plant::Naming;
+use super::shared::Shared;
+use super::taping::Request;
+use crate::config::Config;
+
+/// Who did it, where nobody says. There is no sign-on yet.
+const NOBODY: &str = "somebody";
+
+/// All that the recordings need of the product. Clones share it.
+#[derive(Clone)]
+pub(crate) struct RunningArchive {
+    pub(crate) config: Arc<Config>,
+    pub(crate) catalog: Catalog,
+    pub(crate) store: Arc<Store>,
+    /// Whether the store's schema is in place.
+    pub(crate) store_ready: watch::Receiver<bool>,
+    /// This collector's name in the store's rows.
+    pub(crate) collector: String,
+    pub(crate) naming: Naming,
+    /// To the tape thread.
+    pub(crate) requests: SyncSender<Request>,
+    pub(crate) shared: Arc<Shared>,
+    /// Held while a recording gets, or loses, rows and datagrams of its own: one at a time.
+    pub(crate) at_work: Arc<AsyncMutex<()>>,
+    /// Recordings that are over and counted, by number.
+    pub(crate) settled: Arc<Mutex<BTreeMap<u32, Settled>>>,
+}
+
+/// What a recording by reference needs of what others may let go.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Settled {
+    /// The first segment of the tape that is pinned for it.
+    first_segment: Option<u32>,
+    /// When the first of its rows was stored.
+    stored_since: Option<Timestamp>,
+}
+
+impl RunningArchive {
+    /// A recording that can be asked, by name, id or number.
+    async fn recording(&self, name: &str) -> Result<Recording, ArchiveError> {
+        Ok(self.catalog.recording(name).await?)
+    }
+
+    /// As others see it, counted if that is not noted yet.
+    async fn shown(&self, mut recording: Recording) -> Result<Recorded, ArchiveError> {
+        let is_settled = self.settled().contains_key(&recording.number);
+        if recording.state == RecordingState::Referenced && !is_settled {
+            let held = self.held(&recording).await;
+            recording.counts = held.map_or(recording.counts, counts);
+        }
+        let notes = self.catalog.notes(recording.number).await?;
+        Ok(Recorded {
+            notes,
+            ..shown(recording, clock::now())
+        })
+    }
+
+    /// The store that has only this recording's rows.
+    fn own_store(&self, recording: &Recording) -> Store {
+        self.store.recording(recording.number)
+    }
+
+    /// The folder of what is a recording's own.
+    fn folder(&self, number: u32) -> PathBuf {
+        self.folders().join(number.to_string())
+    }
+
+    fn folders(&self) -> PathBuf {
+        self.config.path("recordings")
+    }
+
+    fn tape(&self) -> PathBuf {
+        self.config.path("tape")
+    }
+
+    /// Asks the tape thread for something, and waits until it is done.
+    async fn of_tape<T: Send + 'static>(
+        &self,
+        request: impl FnOnce(SyncSender<T>) -> Request,
+    ) -> Result<T, ArchiveError> {
+        let (answer, done) = sync_channel(1);
+        let (requests, request) = (self.requests.clone(), request(answer));
+        let asked = move || requests.send(request).ok().and_then(|()| done.recv().ok());
+        let stopped = || ArchiveError::Refused("the server is being stopped".to_owned());
+        tokio::task::spawn_blocking(asked)
+            .await
+            .ok()
+            .flatten()
+            .ok_or_else(stopped)
+    }
+
+    /// Runs what blocks.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
+    ) -> Result<T, ArchiveError> {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(failed("a thread of the archive is gone"))?
+    }
+
+    fn check_store(&self) -> Result<(), ArchiveError> {
+        let refuse = |why: &str| Err(ArchiveError::Refused(why.to_owned()));
+        match (self.store.keeps(), *self.store_ready.borrow()) {
+            (false, _) => refuse("there is no store, as [store] engine = \"none\""),
+            (true, false) => refuse("the store is not ready yet; try again later"),
+            (true, true) => Ok(()),
+        }
+    }
+
+    fn settled(&self) -> std::sync::MutexGuard<'_, BTreeMap<u32, Settled>> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a recording holds; nothing on disk of its own.
+fn counts(held: Held) -> RecordingCounts {
+    RecordingCounts {
+        datagrams: held.datagrams,
+        flows: held.flows,
+        exporters: held.exporters,
+        octets: 0,
+    }
+}
+
+/// Without its notes.
+fn shown(recording: Recording, now: Timestamp) -> Recorded {
+    let arrived = recording.slice.arrived;
+    let state = match recording.state {
+        RecordingState::Making => Standing::Making,
+        RecordingState::Referenced if arrived.to > now => Standing::Recording,
+        RecordingState::Referenced => Standing::Referenced,
+        RecordingState::Own => Standing::Own,
+        RecordingState::Deleting => Standing::Deleting,
+    };
+    Recorded {
+        number: recording.number,
+        id: recording.id,
+        name: recording.name,
+        state,
+        from: arrived.from,
+        to: arrived.to,
+        filter: recording.slice.filter.text().to_owned(),
+        cut_by: recording.cut_by,
+        cut_at: recording.cut_at,
+        collector: recording.collector,
+        imported_at: recording.imported_at,
+        anonymized: recording.anonymized,
+        counts: recording.counts,
+        notes: Vec::new(),
+    }
+}
+
+impl Archive for RunningArchive {
+    fn list(&self) -> BoxFuture<'_, Result<Vec<Recorded>, ArchiveError>> {
+        Box::pin(async move {
+            let now = clock::now();
+            let all = self.catalog.recordings().await?.into_iter();
+            Ok(all.map(|recording| shown(recording, now)).collect())
+        })
+    }
+
+    fn show<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
+        Box::pin(async move { self.shown(self.recording(name).await?).await })
+    }
+
+    fn cut(&self, cut: Cut) -> BoxFuture<'_, Result<Recorded, ArchiveError>> {
+        Box::pin(self.cut_one(cut))
+    }
+
+    fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
+        Box::pin(self.stop_one(name))
+    }
+
+    fn keep<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
+        Box::pin(async move {
+            let recording = self.recording(name).await?;
+            self.keep_one(&recording).await?;
+            self.shown(self.recording(name).await?).await
+        })
+    }
+
+    fn note<'a>(
+        &'a self,
+        name: &'a str,
+        note: NewNote,
+    ) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
+        Box::pin(async move {
+            let recording = self.recording(name).await?;
+            let Window { from, to } = recording.slice.arrived;
+            let now = clock::now();
+            let at = note.at.unwrap_or(to.min(now));
+            if !(from..=to).contains(&at) {
+                let why = format!(
+                    "the note's moment ({at}) is not in the recording, which goes from {from} to {to}"
+                );
+                return Err(ArchiveError::Refused(why));
+            }
+            let note = Note {
+                at,
+                written_by: note.by.unwrap_or_else(|| NOBODY.to_owned()),
+                written_at: now,
+                text: note.text,
+            };
+            self.catalog.add_note(recording.number, &note).await?;
+            self.shown(recording).await
+        })
+    }
+
+    fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), ArchiveError>> {
+        Box::pin(async move {
+            let recording = self.recording(name).await?;
+            self.delete_one(&recording).await
+        })
+    }
+
+    fn export<'a>(
+        &'a self,
+        name: &'a str,
+        wrapping: Wrapping,
+    ) -> BoxFuture<'a, Result<PathBuf, ArchiveError>> {
+        Box::pin(self.export_one(name, wrapping))
+    }
+
+    fn import(
+        &self,
+        name: Option<String>,
+        file: PathBuf,
+    ) -> BoxFuture<'_, Result<Recorded, ArchiveError>> {
+        Box::pin(self.import_one(name, file))
+    }
+
+    fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Found, ArchiveError>> {
+        Box::pin(async move {
+            let recording = self.recording(name).await?;
+            let Window { from, to } = recording.slice.arrived;
+            let now = clock::now();
+            // One that goes on reaches up to now; a window is never empty.
+            let window = Window {
+                from,
+                to: to.min(now.max(Timestamp::from_nanos(from.nanos().saturating_add(1)))),
+            };
+            let (store, slice) = self.rows_of(&recording);
+            let all = store.event_time(slice.as_ref()).await;
+            let all = all.map_err(of_store("the recording's times"))?;
+            Ok(Found {
+                store: Arc::new(store),
+                slice,
+                window,
+                all: all.unwrap_or(window),
+            })
+        })
+    }
+}
