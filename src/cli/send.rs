@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use collector::capture::{CaptureFile, Selection};
-use replay::wire::{self, Pace};
+use replay::wire::{self, Pace, Sources};
 
 use super::SendArgs;
 
@@ -31,7 +31,7 @@ pub(crate) fn send(args: &SendArgs) -> Result<()> {
         }
     });
     let stop = super::serve::stop_flag()?;
-    let summary = wire::send(datagrams, to, pace, &stop, |_| {})?;
+    let summary = wire::send(datagrams, to, pace, Sources::Own, &stop, |_| {})?;
     let sent = &summary.progress;
     eprintln!(
         "{} datagrams sent to {to} in {:.3} s",

@@ -3,16 +3,22 @@
 //! | module | holds |
 //! |---|---|
 //! | [`pace`] | when each datagram is due; a schedule that is told the time |
-//! | [`sender`] | sockets, batches, and the loop that sleeps |
+//! | [`sender`] | batches, and the loop that sleeps |
+//! | [`sockets`] | a socket for each exporter, with its own address where that is permitted |
+//! | [`looped`] | a recording over and over |
 //! | [`lateness`] | how late datagrams went out |
 
 pub mod lateness;
+pub mod looped;
 pub mod pace;
 pub mod sender;
+pub mod sockets;
 
 pub use lateness::Lateness;
+pub use looped::Looped;
 pub use pace::Pace;
 pub use sender::{Progress, Summary, resolve, send};
+pub use sockets::{NotKept, Sources};
 
 /// Why sending cannot begin or go on. A collector that does not listen is none of these: it is counted.
 #[derive(Debug, thiserror::Error)]

@@ -1,8 +1,7 @@
 //! Sends datagrams by UDP, in batches of one system call.
 
-use std::collections::HashMap;
 use std::io::{self, IoSlice};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,12 +12,11 @@ use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, sendmmsg};
 
 use super::pace::{Due, Schedule};
-use super::{Lateness, Pace, WireError};
+use super::sockets::Sockets;
+use super::{Lateness, NotKept, Pace, Sources, WireError};
 
 /// Datagrams for one system call.
 const BATCH: usize = 128;
-/// Sockets at most: one for each source address and port of the datagrams, so that exporters stay apart.
-const SOCKETS_MAX: usize = 128;
 /// The longest sleep: how soon a request to stop is heard.
 const SLEEP_MAX: Duration = Duration::from_millis(50);
 /// Between two calls of the progress callback.
@@ -50,6 +48,13 @@ pub struct Summary {
     pub lateness: Lateness,
     /// Stopped before the last datagram.
     pub stopped: bool,
+    /// Source addresses and ports that datagrams were sent from as recorded.
+    pub sources_kept: u64,
+    /// Source addresses and ports whose datagrams were sent from an address of this machine. More than 65,536 sources are
+    /// sent and not counted.
+    pub sources_own: u64,
+    /// Why a source was not kept that was to be ([`Sources::Kept`]); the first reason, to be shown once.
+    pub not_kept: Option<NotKept>,
 }
 
 /// The address of `HOST:PORT`.
@@ -70,9 +75,6 @@ pub fn resolve(target: &str) -> Result<SocketAddr, WireError> {
 
 /// Sends datagrams to `to` until there are no more or `stop` is set. Blocks; calls `progress` ten times a second.
 ///
-/// Each source address and port of the datagrams gets a socket of its own (the first 128; others share), as a collector
-/// may have to tell exporters apart by port when they all come from this machine.
-///
 /// # Errors
 ///
 /// [`WireError::Pace`], or [`WireError::Socket`] if the operating system gives no socket or cannot send at all.
@@ -81,12 +83,13 @@ pub fn send(
     datagrams: impl IntoIterator<Item = Datagram>,
     to: SocketAddr,
     pace: Pace,
+    sources: Sources,
     stop: &AtomicBool,
     mut progress: impl FnMut(&Progress),
 ) -> Result<Summary, WireError> {
     pace.check()?;
     let mut schedule = Schedule::new(datagrams.into_iter(), pace, BATCH);
-    let mut sockets = Sockets::new(to);
+    let mut sender = Sender::new(to, sources);
     let mut summary = Summary::default();
     let mut told = Duration::ZERO;
     let watch = Stopwatch::start();
@@ -97,7 +100,7 @@ pub fn send(
         }
         match schedule.at(watch.elapsed()) {
             Due::Send(batch) => {
-                sockets.send(batch, &mut summary.progress)?;
+                sender.send(batch, &mut summary.progress)?;
                 let sent_at = watch.elapsed();
                 if pace != Pace::AsFastAsPossible {
                     for (due, _) in batch {
@@ -114,24 +117,24 @@ pub fn send(
             progress(&summary.progress);
         }
     }
+    (summary.sources_kept, summary.sources_own) = sender.sockets.counts();
+    summary.not_kept = sender.sockets.not_kept;
     summary.progress.elapsed = watch.elapsed();
     progress(&summary.progress);
     Ok(summary)
 }
 
-struct Sockets {
+struct Sender {
     to: SocketAddr,
-    sockets: Vec<UdpSocket>,
-    of: HashMap<SocketAddr, usize>,
+    sockets: Sockets,
     headers: MultiHeaders<SockaddrStorage>,
 }
 
-impl Sockets {
-    fn new(to: SocketAddr) -> Self {
+impl Sender {
+    fn new(to: SocketAddr, sources: Sources) -> Self {
         Self {
             to,
-            sockets: Vec::new(),
-            of: HashMap::new(),
+            sockets: Sockets::new(to, sources),
             headers: MultiHeaders::preallocate(BATCH, None),
         }
     }
@@ -146,7 +149,7 @@ impl Sockets {
             let Some((_, first)) = run.first() else {
                 continue;
             };
-            let socket = self.socket_for(first.source)?;
+            let socket = self.sockets.of(first.source)?.as_raw_fd();
             let slices: Vec<[IoSlice<'_>; 1]> = run
                 .iter()
                 .map(|(_, datagram)| [IoSlice::new(&datagram.payload)])
@@ -158,11 +161,10 @@ impl Sockets {
 
     fn send_run(
         &mut self,
-        socket: usize,
+        socket: i32,
         slices: &[[IoSlice<'_>; 1]],
         progress: &mut Progress,
     ) -> Result<(), WireError> {
-        let socket = self.sockets[socket].as_raw_fd();
         let (mut rest, mut tries, mut cut_short) = (slices, 0, false);
         while !rest.is_empty() {
             let sent = match send_once(socket, &mut self.headers, rest) {
@@ -211,27 +213,6 @@ impl Sockets {
         }
         progress.unsent += u64::from(given_up);
         Ok(given_up)
-    }
-
-    fn socket_for(&mut self, source: SocketAddr) -> Result<usize, WireError> {
-        if let Some(found) = self.of.get(&source) {
-            return Ok(*found);
-        }
-        if self.sockets.len() >= SOCKETS_MAX {
-            // The map stays bounded as well: sources beyond the last socket are not remembered.
-            return Ok(usize::from(source.port()) % self.sockets.len());
-        }
-        let any: SocketAddr = match self.to {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-        };
-        let socket = UdpSocket::bind(any)
-            .and_then(|socket| socket.connect(self.to).map(|()| socket))
-            .map_err(|error| self.failed("open a socket to", error))?;
-        self.sockets.push(socket);
-        let new = self.sockets.len() - 1;
-        self.of.insert(source, new);
-        Ok(new)
     }
 
     fn failed(&self, action: &'static str, source: io::Error) -> WireError {
