@@ -1,7 +1,7 @@
 //! `flowreel recording …`: network recordings of a running server, and their files.
 
 mod args;
-mod play;
+pub(crate) mod play;
 
 use std::fs::File;
 use std::io::{self, Read, stdout};

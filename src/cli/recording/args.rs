@@ -149,6 +149,9 @@ pub(crate) struct PlayArgs {
     /// Begin again at the end, until stopped.
     #[arg(long = "loop")]
     pub(crate) endless: bool,
+    /// Send from addresses of this machine, not from those of the exporters. These take root, or the right to send so.
+    #[arg(long)]
+    pub(crate) own_source: bool,
     /// Move all times in the datagrams to now.
     #[arg(long)]
     pub(crate) rewrite_time: bool,
