@@ -537,3 +537,41 @@ fn killed_while_a_recording_leaves_or_comes_the_file_and_the_recording_are_whole
         }
     }
 }
+
+#[test]
+fn a_backup_has_the_recordings_that_have_tapes_of_their_own_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, _exporter, from, to) = incident(folder.path(), "");
+    let [from, to] = [from, to].map(|at| at.to_string());
+    for name in ["own", "referenced"] {
+        recording(
+            &server,
+            &["cut", "--name", name, "--from", &from, "--to", &to],
+        );
+    }
+    recording(&server, &["keep", "own"]);
+    let before = answers(&server, "own");
+    let backup = folder.path().join("backup");
+    let restored = tempfile::tempdir().unwrap();
+    let data = server.data_dir().to_str().unwrap();
+    printed(&flowreel(&[
+        "backup",
+        backup.to_str().unwrap(),
+        "--data-dir",
+        data,
+    ]));
+    let data = restored.path().join("data");
+    let words = ["--data-dir", data.to_str().unwrap()];
+    printed(&flowreel(
+        &[&["restore", backup.to_str().unwrap()], &words[..]].concat(),
+    ));
+    let server = configured(restored.path(), "");
+    eventually("the store is mended", || {
+        (server.metric("flowreel_mending") == Some(0)).then_some(())
+    });
+    assert_eq!(wait_until_in_order(&server).len(), 2);
+    for name in ["own", "referenced"] {
+        assert_eq!(answers(&server, name), before, "{name}");
+    }
+    exported(&server, "own", folder.path());
+}

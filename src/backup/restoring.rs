@@ -44,6 +44,10 @@ pub(crate) async fn restore(config: &Config, source: &Path) -> Result<Manifest> 
     let catalog = config.path("catalog.db");
     copy_file(&source.join("catalog.db"), &catalog).context("catalog.db")?;
     Catalog::open(&catalog).await?.close().await;
+    let recordings = source.join("recordings");
+    if recordings.exists() {
+        copy_folder(&recordings, &config.path("recordings"))?;
+    }
     copy_folder(&source.join("checkpoint"), &config.path("checkpoint"))?;
     doubt(config, is_embedded)?;
     if is_embedded {

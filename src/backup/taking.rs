@@ -1,5 +1,6 @@
 //! A backup of a data directory, with or without a server at work on it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use flow::clock::{self, Stopwatch};
 use store::Store;
-use store::catalog::Catalog;
+use store::catalog::{Catalog, RecordingState};
 use store::config::Engine;
 
 use super::Manifest;
@@ -42,13 +43,20 @@ pub(crate) async fn back_up(config: &Config, target: &Path) -> Result<Manifest> 
     // Twice: what the checkpoint stands before may be removed, as it is stored, while the engine takes its time; and what
     // the engine has must be on the tape.
     let (tape, tape_target) = (config.path("tape"), target.join("tape"));
-    copy_tape(&tape, &tape_target).context("tape")?;
-    let schema = take_store(config, &target.join("store")).await?;
-    copy_tape(&tape, &tape_target).context("tape")?;
     let catalog = Catalog::open(&catalog_file).await?;
-    let copied = catalog.copy_to(&target.join("catalog.db")).await;
+    let schema = loop {
+        let recordings = own_recordings(&catalog).await?;
+        copy_tape(&tape, &tape_target).context("tape")?;
+        take_recordings(config, target, &recordings).context("recordings")?;
+        let schema = take_store(config, &target.join("store"), &recordings).await?;
+        copy_tape(&tape, &tape_target).context("tape")?;
+        take_catalog(&catalog, &target.join("catalog.db")).await?;
+        // One that got tables of its own meanwhile, or lost them, is in the catalog and not in the rest, or the other way round.
+        if own_recordings(&catalog).await? == recordings {
+            break schema;
+        }
+    };
     catalog.close().await;
-    copied?;
     take_configuration(config, target)?;
     let manifest = Manifest::write(target, taken_at, schema)?;
     sync_folder(target)?;
@@ -74,15 +82,53 @@ fn take_checkpoint(from: &Path, to: &Path) -> Result<()> {
     );
 }
 
-/// Has the engine write its database, and moves it here. Returns the schema's version, if there is a store of ours.
-async fn take_store(config: &Config, target: &Path) -> Result<Option<u32>> {
+/// Recordings that have a tape and tables of their own.
+async fn own_recordings(catalog: &Catalog) -> Result<BTreeSet<u32>> {
+    let all = catalog.recordings().await?.into_iter();
+    let own = all.filter(|recording| recording.state == RecordingState::Own);
+    Ok(own.map(|recording| recording.number).collect())
+}
+
+fn take_recordings(config: &Config, target: &Path, recordings: &BTreeSet<u32>) -> Result<()> {
+    let folder = target.join("recordings");
+    remove(&folder)?;
+    make_private_folder(&folder)?;
+    for number in recordings {
+        let name = number.to_string();
+        copy_folder(&config.path("recordings").join(&name), &folder.join(&name))?;
+    }
+    Ok(())
+}
+
+async fn take_catalog(catalog: &Catalog, target: &Path) -> Result<()> {
+    if target.exists() {
+        fs::remove_file(target)?;
+    }
+    Ok(catalog.copy_to(target).await?)
+}
+
+/// Removes a folder of an earlier try.
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// Has the engine write its databases, and moves them here. Returns the schema's version, if there is a store of ours.
+async fn take_store(
+    config: &Config,
+    target: &Path,
+    recordings: &BTreeSet<u32>,
+) -> Result<Option<u32>> {
     if config.store.engine != Engine::Embedded {
         return Ok(None);
     }
+    remove(target)?;
     let name = format!("backup-{}", clock::now().nanos());
     let written = config.path("store").join("backups").join(&name);
     let done = with_engine(config, async |store: Store| {
-        Ok(store.back_up(&name).await?)
+        Ok(store.back_up(&name, recordings).await?)
     });
     let moved = match done.await {
         Ok(()) => move_folder(&written, target),

@@ -1,6 +1,8 @@
 //! The database as files, made and read back by ClickHouse itself. For the embedded engine, which keeps them in a folder
 //! beside its tables.
 
+use std::collections::BTreeSet;
+
 use crate::config::Engine;
 use crate::error::StoreError;
 use crate::schema::VERSION;
@@ -8,7 +10,8 @@ use crate::sql::literal;
 use crate::store::Store;
 
 impl Store {
-    /// Writes the database to `backups/{name}` in the engine's folder, where there must be no such name yet.
+    /// Writes the database, and those of these recordings, to `backups/{name}` in the engine's folder, where there must be no such
+    /// name yet.
     ///
     /// Each table as it is at some moment of this call, not all at the same: rollups may count rows that `flows` in the
     /// backup does not have, or the other way round. Whoever restores it compares with the tape.
@@ -17,17 +20,23 @@ impl Store {
     ///
     /// [`StoreError::Configuration`] with a server elsewhere, which has backups of its own. Else the store's trouble;
     /// what was written is to be removed.
-    pub async fn back_up(&self, name: &str) -> Result<(), StoreError> {
-        self.with_file("BACKUP DATABASE {} TO", name).await
+    pub async fn back_up(&self, name: &str, recordings: &BTreeSet<u32>) -> Result<(), StoreError> {
+        let mut databases = vec![format!("DATABASE {}", self.config.database)];
+        for number in recordings {
+            let recording = self.recording(*number);
+            databases.push(format!("DATABASE {}", recording.config.database));
+        }
+        let what = format!("BACKUP {} TO", databases.join(", "));
+        self.with_file(&what, name).await
     }
 
-    /// Makes the database from `backups/{name}` in the engine's folder. There must be none of its name.
+    /// Makes all databases from `backups/{name}` in the engine's folder. There must be none of their names.
     ///
     /// # Errors
     ///
     /// As [`Store::back_up`].
     pub async fn bring_back(&self, name: &str) -> Result<(), StoreError> {
-        self.with_file("RESTORE DATABASE {} FROM", name).await
+        self.with_file("RESTORE ALL FROM", name).await
     }
 
     async fn with_file(&self, what: &str, name: &str) -> Result<(), StoreError> {
@@ -35,7 +44,6 @@ impl Store {
             let message = "a ClickHouse server is backed up by its own means";
             return Err(StoreError::Configuration(message.to_owned()));
         }
-        let what = what.replace("{}", &self.config.database);
         let statement = format!("{what} File({})", literal(name));
         let query = self.client.query_raw(&statement);
         Ok(query
