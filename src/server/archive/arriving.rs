@@ -15,7 +15,7 @@ use replay::reel::{Manifest, NewTape, PartKind, Reel, ReelError, read_tape};
 use serde::de::DeserializeOwned;
 use store::catalog::{Note, Recording, RecordingCounts, RecordingState};
 use store::question::Window;
-use store::recording::Held;
+use store::recording::{Held, Rows};
 use store::{Slice, Store};
 use tokio::sync::mpsc;
 
@@ -283,7 +283,12 @@ async fn check_held(
     if datagrams != manifest.counts.datagrams {
         return wrong("datagrams", manifest.counts.datagrams, datagrams);
     }
-    let digest = rows.digest(None).await;
+    let all = Rows {
+        store: rows,
+        slice: None,
+        disguise: None,
+    };
+    let digest = all.digest().await;
     if digest.map_err(of_store("the flows can't be read"))? != manifest.flows_sha256 {
         let why = "the file's flows do not have the checksum that its manifest says";
         return Err(ArchiveError::Refused(why.to_owned()));

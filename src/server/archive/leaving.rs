@@ -11,6 +11,7 @@ use flow::clock;
 use replay::reel::{self, Counts, Manifest, PartKind, Staged, read_tape};
 use serde::Serialize;
 use store::catalog::{Recording, RecordingState};
+use store::recording::Rows;
 use store::{Slice, Store};
 
 use super::failing::{failed, of_store};
@@ -68,7 +69,12 @@ impl RunningArchive {
         let tape = self.tape_of(recording, staging).await?;
         let (store, slice) = self.rows_of(recording);
         let mut staged = segments(&tape).map_err(failed("the recording's tape can't be read"))?;
-        staged.extend(flows(&store, slice.as_ref(), staging).await?);
+        let rows = Rows {
+            store: &store,
+            slice: slice.as_ref(),
+            disguise: None,
+        };
+        staged.extend(flows(rows, staging).await?);
         let notes = self.catalog.notes(recording.number).await?;
         let documents = [
             document(staging, PartKind::Enrichment, &recording.enrichment),
@@ -79,7 +85,7 @@ impl RunningArchive {
         }
         let held = store.held(slice.as_ref()).await;
         let held = held.map_err(of_store("the flows can't be counted"))?;
-        let digest = store.digest(slice.as_ref()).await;
+        let digest = rows.digest().await;
         let mut manifest = manifest(recording);
         manifest.flows_sha256 = digest.map_err(of_store("the flows can't be read"))?;
         (manifest.counts.flows, manifest.counts.exporters) = (held.flows, held.exporters);
@@ -177,17 +183,13 @@ fn datagrams(tape: &Path) -> Result<u64, ArchiveError> {
     })
 }
 
-async fn flows(
-    store: &Store,
-    slice: Option<&Slice>,
-    staging: &Path,
-) -> Result<Vec<Staged>, ArchiveError> {
+async fn flows(rows: Rows<'_>, staging: &Path) -> Result<Vec<Staged>, ArchiveError> {
     let unread = || of_store("the flows can't be written as a file");
     let mut staged = Vec::new();
-    for part in store.parquet_parts(slice).await.map_err(unread())? {
+    for part in rows.parts().await.map_err(unread())? {
         let path = staging.join(format!("{}.parquet", staged.len()));
         let mut file = File::create_new(&path).map_err(failed("a part can't be made"))?;
-        let written = store.write_parquet(slice, part, &mut file).await;
+        let written = rows.write_parquet(part, &mut file).await;
         written.map_err(unread())?;
         staged.push(Staged {
             kind: PartKind::Flows,

@@ -1,11 +1,13 @@
 //! Recordings: a slice by reference, with rows of its own, and as Parquet: the same answers from all.
 
+use std::net::Ipv6Addr;
+
 use flow::Filter;
 use store::Store;
 use store::question::{Dimension, Quantity, Subject, Window};
-use store::recording::Slice;
+use store::recording::{OtherAddresses, Rows, Slice};
 
-use crate::places::{Place, places};
+use crate::places::{Place, places, servers};
 use crate::rows::{Row, at, group, insert, series, subject, top};
 
 /// Flows of 100 octets at seconds 0, 10, 20 …, which arrive two seconds after their end; each third is mail.
@@ -60,6 +62,18 @@ fn by_reference(filter: &str, asked: Subject) -> Subject {
     }
 }
 
+fn leaving<'a>(store: &'a Store, slice: Option<&'a Slice>) -> Rows<'a> {
+    Rows {
+        store,
+        slice,
+        disguise: None,
+    }
+}
+
+async fn digest(store: &Store, slice: Option<&Slice>) -> String {
+    leaving(store, slice).digest().await.unwrap()
+}
+
 async fn own(place: &Place, number: u32) -> Store {
     let own = place.store.recording(number);
     own.prepare().await.unwrap();
@@ -103,8 +117,8 @@ async fn a_slice_answers_alike_by_reference_and_with_rows_of_its_own() {
             let held = recording.held(None).await.unwrap();
             assert_eq!(held, store.held(Some(&slice(filter))).await.unwrap());
             assert_eq!(held.flows, if filter.is_empty() { 31 } else { 21 });
-            let digest = recording.digest(None).await.unwrap();
-            assert_eq!(digest, store.digest(Some(&slice(filter))).await.unwrap());
+            let own = digest(&recording, None).await;
+            assert_eq!(own, digest(store, Some(&slice(filter))).await);
         }
         assert_eq!(Vec::from_iter(store.recordings().await.unwrap()), [1, 2]);
         for number in [1, 1, 2, 3] {
@@ -138,12 +152,11 @@ async fn rows_come_back_from_parquet_as_they_went() {
         let store = &place.store;
         insert(store, "a", &traffic()).await;
         let mut files = Vec::new();
-        for part in store.parquet_parts(Some(&slice(""))).await.unwrap() {
+        let wanted = slice("");
+        let rows = leaving(store, Some(&wanted));
+        for part in rows.parts().await.unwrap() {
             let mut file = Vec::new();
-            store
-                .write_parquet(Some(&slice("")), part, &mut file)
-                .await
-                .unwrap();
+            rows.write_parquet(part, &mut file).await.unwrap();
             files.push(file);
         }
         assert_eq!(files.len(), 1);
@@ -158,11 +171,63 @@ async fn rows_come_back_from_parquet_as_they_went() {
         let referred = by_reference("", everything);
         assert_eq!(asked, top(store, Dimension::Clients, referred).await);
         assert_eq!(asked[0], group("2001:db8::5", 24_000, 240, 1, 1));
-        let digest = store.digest(Some(&slice(""))).await.unwrap();
-        assert_eq!(recording.digest(None).await.unwrap(), digest);
+        let here = digest(store, Some(&slice(""))).await;
+        assert_eq!(digest(&recording, None).await, here);
 
         let torn = &files[0][..files[0].len() - 20];
         let error = recording.read_parquet(&mut &torn[..]).await.unwrap_err();
         assert!(!error.is_retryable(), "{error}");
+    }
+}
+
+/// Adds one to the last octet, so that the truth can be told by heart.
+struct Next;
+
+impl OtherAddresses for Next {
+    fn address(&self, address: Ipv6Addr) -> Ipv6Addr {
+        Ipv6Addr::from_bits(address.to_bits() + 1)
+    }
+
+    fn mac(&self, mac: u64) -> u64 {
+        mac + 1
+    }
+
+    fn application(&self, name: &str) -> String {
+        format!("not {name}")
+    }
+}
+
+#[tokio::test]
+async fn rows_leave_under_other_addresses() {
+    for place in servers().await {
+        let store = &place.store;
+        insert(store, "a", &traffic()).await;
+        let wanted = slice("");
+        let disguise = store.disguise(Some(&wanted), &Next).await.unwrap();
+        let rows = Rows {
+            disguise: Some(&disguise),
+            ..leaving(store, Some(&wanted))
+        };
+        let recording = own(&place, 1).await;
+        for part in rows.parts().await.unwrap() {
+            let mut file = Vec::new();
+            rows.write_parquet(part, &mut file).await.unwrap();
+            recording.read_parquet(&mut &file[..]).await.unwrap();
+        }
+        recording.derive().await.unwrap();
+        let everything = subject(0.0, 3600.0, "");
+        let clients = top(&recording, Dimension::Clients, everything.clone()).await;
+        assert_eq!(
+            clients,
+            [
+                group("2001:db8::6", 24_000, 240, 1, 1),
+                group("10.1.0.2", 3000, 30, 30, 1)
+            ]
+        );
+        let exporters = top(&recording, Dimension::Servers, everything).await;
+        assert_eq!(exporters, [group("10.2.0.2", 27_000, 270, 31, 2)]);
+        assert_eq!(digest(&recording, None).await, rows.digest().await.unwrap());
+        store.drop_disguise().await.unwrap();
+        assert!(rows.digest().await.is_err());
     }
 }

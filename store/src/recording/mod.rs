@@ -1,7 +1,15 @@
 //! A recording's rows: a slice of the live tables, or a database of their own beside these.
 //!
 //! A database of its own has the same tables, so every question is asked of it in the same way; nothing in it expires, and it
-//! goes as a whole. Rows leave as Parquet and come back from it octet for octet, whatever wrote it.
+//! goes as a whole. Rows leave as Parquet and come back from it octet for octet.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `leaving` | rows as Parquet, and their digest |
+//! | `disguise` | the same under other addresses |
+
+mod disguise;
+mod leaving;
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -10,18 +18,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flow::{Filter, TapePosition, Timestamp};
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 use crate::attempt::insert_block;
 use crate::config::Retention;
 use crate::error::StoreError;
-use crate::predicate::{Rows, predicate};
+use crate::predicate::{self, predicate};
 use crate::question::Window;
 use crate::rollup::Wanted;
 use crate::schema::Names;
 use crate::select::arrived;
 use crate::sql::{Sql, literal};
 use crate::store::Store;
+
+pub use disguise::{Disguise, OtherAddresses};
+use leaving::columns_of;
+pub use leaving::{PARQUET_ROWS_MAX, Rows};
 
 /// Which rows a recording has: those that arrived in a window and match a filter.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,9 +56,6 @@ pub struct Held {
     pub stored_since: u32,
 }
 
-/// Rows of a Parquet file: what a reader, here or elsewhere, holds in memory at a time.
-pub const PARQUET_ROWS_MAX: u64 = 1_000_000;
-
 /// Recordings don't expire. An end all the same, as tables have one: 50 years from now is before ClickHouse's `DateTime` ends.
 const FOR_EVER_DAYS: u32 = 50 * 365;
 
@@ -57,18 +65,6 @@ const SEND_OCTETS: usize = 1 << 20;
 /// What a statement may do that copies rows: take its time, and not refuse a block that looks like an earlier one.
 const COPY_SETTINGS: &str = "max_execution_time = 0, insert_deduplicate = 0, async_insert = 0, max_partitions_per_insert_block = 0, \
      distributed_foreground_insert = 1";
-
-/// What is not the rows' own: where and when they were stored. Left out of [`Store::digest`].
-const OF_A_PLACE: [&str; 5] = [
-    "stored_at",
-    "collector",
-    "tape_segment",
-    "tape_offset",
-    "feed",
-];
-
-/// As they arrived; the order of the tape where the clock did not move.
-const IN_ORDER: &str = "received_at, collector, tape_segment, tape_offset, record_offset";
 
 impl Store {
     /// The store of a recording's own rows. Nothing is made or asked yet.
@@ -125,7 +121,7 @@ impl Store {
              toUInt32(toUnixTimestamp(min(stored_at))) AS stored_since\nFROM {}.flows\nWHERE ",
             self.database()
         ));
-        let held: Vec<Held> = self.read(sql.join(rows(slice)?)).await?;
+        let held: Vec<Held> = self.read(sql.join(matching(slice)?)).await?;
         Ok(held.first().copied().unwrap_or_default())
     }
 
@@ -139,7 +135,7 @@ impl Store {
             "SELECT count() AS flows, toUnixTimestamp64Nano(min(begins_at)) AS first, toUnixTimestamp64Nano(max(ends_at)) AS last\nFROM {}.flows\nWHERE ",
             self.database()
         ));
-        let times: Vec<(u64, i64, i64)> = self.read(sql.join(rows(slice)?)).await?;
+        let times: Vec<(u64, i64, i64)> = self.read(sql.join(matching(slice)?)).await?;
         let times = times.first().filter(|(flows, ..)| *flows > 0);
         Ok(times.map(|(_, first, last)| Window {
             from: Timestamp::from_nanos(*first),
@@ -174,7 +170,7 @@ impl Store {
             "SELECT DISTINCT tape_segment, tape_offset\nFROM {}.flows\nWHERE ",
             self.database()
         ));
-        let sql = sql.join(rows(Some(slice))?).then(" AND collector = ?");
+        let sql = sql.join(matching(Some(slice))?).then(" AND collector = ?");
         let places: Vec<(u32, u32)> = self.read(sql.bind(collector)).await?;
         let places = places.into_iter();
         Ok(places
@@ -194,7 +190,7 @@ impl Store {
             self.database(),
             other.database()
         ));
-        let sql = sql.join(rows(Some(slice))?);
+        let sql = sql.join(matching(Some(slice))?);
         let sql = sql.then(format!("\nSETTINGS {COPY_SETTINGS}"));
         sql.query(&self.client).execute().await?;
         self.derive().await
@@ -210,49 +206,7 @@ impl Store {
         self.disk.force().await
     }
 
-    /// Windows of arrival, in order and without gaps, that part a slice so that each has few enough rows for a Parquet file, if
-    /// they did not all come within a second.
-    ///
-    /// # Errors
-    ///
-    /// The store's trouble.
-    pub async fn parquet_parts(&self, slice: Option<&Slice>) -> Result<Vec<Window>, StoreError> {
-        let sql = Sql::text(format!(
-            "SELECT toInt64(toUnixTimestamp64Second(received_at)) AS second, count() AS flows\nFROM {}.flows\nWHERE ",
-            self.database()
-        ));
-        let sql = sql
-            .join(rows(slice)?)
-            .then("\nGROUP BY second ORDER BY second");
-        let seconds: Vec<(i64, u64)> = self.read(sql).await?;
-        Ok(parted(&seconds, PARQUET_ROWS_MAX))
-    }
-
-    /// Writes the rows of a slice that arrived in `part` as Parquet, in order. Addresses are text, as people write them.
-    ///
-    /// # Errors
-    ///
-    /// The store's trouble, or what `out` says: what was written is of no use.
-    pub async fn write_parquet(
-        &self,
-        slice: Option<&Slice>,
-        part: Window,
-        out: &mut (dyn std::io::Write + Send),
-    ) -> Result<(), StoreError> {
-        let columns = self.typed_columns().await?;
-        let texts = columns.iter().map(|column| column.as_text());
-        let texts: Vec<String> = texts.collect();
-        let sql = self.in_order(&texts.join(", "), slice, part)?.then(
-            "\nSETTINGS max_execution_time = 0, prefer_column_name_to_alias = 1, output_format_parquet_compression_method = 'zstd', \
-             output_format_parquet_parallel_encoding = 0",
-        );
-        self.stream(sql, "Parquet", |octets| {
-            out.write_all(octets).map_err(StoreError::File)
-        })
-        .await
-    }
-
-    /// Reads the rows of a Parquet file that [`Store::write_parquet`] wrote, here or elsewhere, into `flows`.
+    /// Reads the rows of a Parquet file that [`Rows::write_parquet`] wrote, here or elsewhere, into `flows`.
     ///
     /// # Errors
     ///
@@ -278,70 +232,10 @@ impl Store {
         }
     }
 
-    /// SHA-256, as hex digits, over the rows of a slice: in order, as tab-separated text, without the columns that say where and when
-    /// they were stored. The same datagrams, decoded under the same rules, have the same.
-    ///
-    /// # Errors
-    ///
-    /// The store's trouble.
-    pub async fn digest(&self, slice: Option<&Slice>) -> Result<String, StoreError> {
-        let mut names = self.columns().await?;
-        names.retain(|name| !OF_A_PLACE.contains(&name.as_str()));
-        let columns = format!("`{}`", names.join("`, `"));
-        let mut sha = Sha256::new();
-        for part in self.parquet_parts(slice).await? {
-            let sql = self
-                .in_order(&columns, slice, part)?
-                .then("\nSETTINGS max_execution_time = 0");
-            self.stream(sql, "TabSeparated", |octets| {
-                sha.update(octets);
-                Ok(())
-            })
-            .await?;
-        }
-        let digest = sha.finalize();
-        Ok(digest.iter().map(|octet| format!("{octet:02x}")).collect())
-    }
-
-    async fn stream(
-        &self,
-        sql: Sql,
-        format: &str,
-        mut take: impl FnMut(&[u8]) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        let mut octets = sql.query(&self.client).fetch_bytes(format)?;
-        while let Some(some) = octets.next().await? {
-            take(&some)?;
-        }
-        Ok(())
-    }
-
-    fn in_order(
-        &self,
-        columns: &str,
-        slice: Option<&Slice>,
-        part: Window,
-    ) -> Result<Sql, StoreError> {
-        let sql = Sql::text(format!(
-            "SELECT {columns}\nFROM {}.flows\nWHERE ",
-            self.database()
-        ));
-        let sql = sql.join(rows(slice)?).then(" AND ").join(arrived(part));
-        Ok(sql.then(format!("\nORDER BY {IN_ORDER}")))
-    }
-
     /// The names of the columns of `flows` that are kept; the others are computed.
     async fn columns(&self) -> Result<Vec<String>, StoreError> {
-        let columns = self.typed_columns().await?.into_iter();
+        let columns = columns_of(self).await?.into_iter();
         Ok(columns.map(|column| column.name).collect())
-    }
-
-    async fn typed_columns(&self) -> Result<Vec<Column>, StoreError> {
-        let sql = Sql::text(
-            "SELECT name, type AS kind FROM system.columns\n\
-             WHERE database = ? AND table = 'flows' AND default_kind != 'ALIAS' ORDER BY position",
-        );
-        self.read(sql.bind(self.database())).await
     }
 
     fn own_prefix(&self) -> String {
@@ -349,31 +243,8 @@ impl Store {
     }
 }
 
-#[derive(Debug, Deserialize, clickhouse::Row)]
-struct Column {
-    name: String,
-    kind: String,
-}
-
-impl Column {
-    /// Addresses as text: IPv4 is kept as IPv6 that holds it.
-    fn as_text(&self) -> String {
-        const WRITTEN: &str = "replaceOne(toString({}), '::ffff:', '')";
-        let name = format!("`{}`", self.name);
-        let text = match self.kind.as_str() {
-            "IPv6" | "Nullable(IPv6)" => WRITTEN.replace("{}", &name),
-            "Map(String, IPv6)" => format!(
-                "mapApply((key, address) -> (key, {}), {name})",
-                WRITTEN.replace("{}", "address")
-            ),
-            _ => return name,
-        };
-        format!("{text} AS {name}")
-    }
-}
-
 /// A condition for the rows of a slice, or all.
-fn rows(slice: Option<&Slice>) -> Result<Sql, StoreError> {
+fn matching(slice: Option<&Slice>) -> Result<Sql, StoreError> {
     let Some(slice) = slice else {
         return Ok(Sql::text("1"));
     };
@@ -381,34 +252,13 @@ fn rows(slice: Option<&Slice>) -> Result<Sql, StoreError> {
     if slice.filter.is_any() {
         return Ok(sql);
     }
-    let filter = predicate(slice.filter.expr(), Rows::Flows).ok_or_else(|| {
+    let filter = predicate(slice.filter.expr(), predicate::Rows::Flows).ok_or_else(|| {
         StoreError::Question(format!(
             "records can't be asked for {}",
             literal(slice.filter.text())
         ))
     })?;
     Ok(sql.then(" AND ").join(filter.parenthesised()))
-}
-
-/// Runs of seconds that have at most so many rows, or are one second.
-fn parted(seconds: &[(i64, u64)], rows_max: u64) -> Vec<Window> {
-    let mut parts: Vec<(i64, i64, u64)> = Vec::new();
-    for (second, rows) in seconds {
-        match parts.last_mut() {
-            Some((_, to, so_far)) if *so_far + rows <= rows_max => {
-                (*to, *so_far) = (second + 1, *so_far + rows);
-            }
-            _ => parts.push((*second, second + 1, *rows)),
-        }
-    }
-    let at = Timestamp::from_seconds;
-    let windows = parts.into_iter();
-    windows
-        .map(|(from, to, _)| Window {
-            from: at(from),
-            to: at(to),
-        })
-        .collect()
 }
 
 /// The next octets of a file; `None` at its end.
@@ -418,20 +268,4 @@ fn chunk(file: &mut (dyn Read + Send)) -> std::io::Result<Option<Bytes>> {
     Ok(Some(octets)
         .filter(|octets| !octets.is_empty())
         .map(Bytes::from))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_are_whole_seconds_with_few_rows() {
-        let parts = parted(&[(10, 4), (11, 5), (15, 2), (16, 30), (17, 1)], 10);
-        let seconds: Vec<_> = parts
-            .iter()
-            .map(|part| (part.from.seconds(), part.to.seconds()))
-            .collect();
-        assert_eq!(seconds, [(10, 12), (15, 16), (16, 17), (17, 18)]);
-        assert!(parted(&[], 10).is_empty());
-    }
 }
