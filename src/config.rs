@@ -53,12 +53,17 @@ pub(crate) struct Config {
 pub(crate) struct RecordingsConfig {
     /// Octets of all of them together, as they are on disk or on the tape.
     pub(crate) max_octets: u64,
+    /// A file with the key under which addresses are rewritten in files for others: 64 hexadecimal digits. One is made by chance
+    /// and kept if none is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) anonymize_key_file: Option<PathBuf>,
 }
 
 impl Default for RecordingsConfig {
     fn default() -> Self {
         Self {
             max_octets: 20 << 30,
+            anonymize_key_file: None,
         }
     }
 }

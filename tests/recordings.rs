@@ -575,3 +575,107 @@ fn a_backup_has_the_recordings_that_have_tapes_of_their_own_too() {
     }
     exported(&server, "own", folder.path());
 }
+
+/// A record's addresses, as the program decodes them.
+fn decoded_addresses(capture: &Path) -> Vec<(String, String)> {
+    let decoded = flowreel(&["decode", capture.to_str().unwrap()]);
+    let lines = printed(&decoded);
+    let mut addresses: Vec<_> = lines.lines().map(addresses_of).collect();
+    addresses.sort_unstable();
+    addresses
+}
+
+fn addresses_of(line: &str) -> (String, String) {
+    let record: Value = serde_json::from_str(line).unwrap();
+    let text = |name: &str| {
+        record[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("{line}"))
+            .to_owned()
+    };
+    (text("src_addr"), text("dst_addr"))
+}
+
+#[test]
+fn a_recording_for_others_has_other_addresses_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    // The keys of the examples in the draft of ipcrypt: 32 different octets.
+    let key: String = (0..32).map(|octet| format!("{octet:02x}")).collect();
+    let key_file = folder.path().join("key");
+    std::fs::write(&key_file, key).unwrap();
+    let config = format!(
+        "[recordings]\nanonymize_key_file = '{}'\n[[site]]\nname = 'office'\nsubnets = ['10.1.0.0/24']\n",
+        key_file.display()
+    );
+    let (server, _exporter, from, to) = incident(folder.path(), &config);
+    let [from, to] = [from, to].map(|at| at.to_string());
+    let words = ["cut", "--name", "secret", "--from", &from, "--to", &to];
+    recording(
+        &server,
+        &[&words[..], &["--filter", "net 10.1.0.0/16"]].concat(),
+    );
+    recording(&server, &["note", "secret", "10.0.9.9 is slow"]);
+
+    let [reel, capture] = ["secret.reel", "secret.pcapng"].map(|name| folder.path().join(name));
+    let file = reel.to_str().unwrap();
+    recording(&server, &["export", "secret", "-o", file, "--anonymize"]);
+    let words = [
+        "export",
+        "secret",
+        "-o",
+        capture.to_str().unwrap(),
+        "--anonymize",
+        "--pcap",
+    ];
+    recording(&server, &words);
+    recording(&server, &["import", file, "--name", "shared"]);
+    let shared = shown(&server, "shared");
+    assert_eq!(
+        (&shared["anonymized"], &shared["filter"]),
+        (&true.into(), &"".into())
+    );
+    assert_eq!(shared.get("notes"), None);
+
+    // Flows and datagrams tell the same, and nothing of what was; but how much stays.
+    let flows: Value = server.get("/api/v1/flows?limit=1000&recording=shared");
+    let flows = flows["flows"].as_array().unwrap();
+    let mut stored: Vec<_> = flows
+        .iter()
+        .map(|flow| addresses_of(&flow.to_string()))
+        .collect();
+    stored.sort_unstable();
+    assert_eq!(stored, decoded_addresses(&capture));
+    let text = format!("{stored:?}");
+    assert!(
+        !text.contains("\"10.1.0.") && !text.contains("10.0.9.9"),
+        "{text}"
+    );
+    let rows: Value = server.get("/api/v1/top/servers?recording=shared");
+    let octets: Vec<u64> = servers(&rows)
+        .iter()
+        .map(|(_, octets, _)| *octets)
+        .collect();
+    assert_eq!(octets, [300_000, 10_000]);
+    let sites: Value = server.get("/api/v1/top/sites?recording=shared");
+    assert!(
+        servers(&sites).contains(&("office".to_owned(), 310_000, 310)),
+        "{sites}"
+    );
+
+    // Ten clients of one /24 are ten of one /24 still, and in the site that the file describes.
+    let clients: std::collections::BTreeSet<String> =
+        stored.iter().map(|(client, _)| client.clone()).collect();
+    assert_eq!(clients.len(), 10);
+    let net = |address: &str| address.rsplit_once('.').unwrap().0.to_owned();
+    let nets: std::collections::BTreeSet<String> =
+        clients.iter().map(|client| net(client)).collect();
+    assert_eq!(nets.len(), 1);
+    let unpacked = Command::new("tar")
+        .args(["xfO", file, "enrichment.json"])
+        .output()
+        .unwrap();
+    let enrichment: Value = serde_json::from_slice(&unpacked.stdout).unwrap();
+    let subnet = &enrichment["site"][0]["subnets"][0];
+    let subnet = subnet.as_str().unwrap_or_else(|| panic!("{enrichment}"));
+    assert_eq!(subnet, format!("{}.0/24", nets.first().unwrap()));
+}

@@ -153,9 +153,15 @@ pub struct NewNote {
 #[derive(Clone, Debug)]
 pub enum Wrapping {
     /// The whole of it: `docs/recordings.md`.
-    Reel,
+    Reel {
+        /// Under other addresses.
+        anonymize: bool,
+    },
     /// Its datagrams as a capture.
-    Pcapng,
+    Pcapng {
+        /// Under other addresses.
+        anonymize: bool,
+    },
 }
 
 /// Why the archive did not do it.

@@ -121,6 +121,9 @@ pub(crate) struct FileParameters {
     /// `reel` (if left out) or `pcapng`.
     #[serde(default)]
     kind: FileKind,
+    /// Whether addresses are rewritten, under this installation's key: those that share a prefix share one afterwards.
+    #[serde(default)]
+    anonymize: bool,
 }
 
 /// A recording as one file.
@@ -132,9 +135,10 @@ pub(crate) async fn file(
     Segment(name): Segment<String>,
     Parameters(parameters): Parameters<FileParameters>,
 ) -> Result<Response, ApiError> {
+    let anonymize = parameters.anonymize;
     let wrapping = match parameters.kind {
-        FileKind::Reel => Wrapping::Reel,
-        FileKind::Pcapng => Wrapping::Pcapng,
+        FileKind::Reel => Wrapping::Reel { anonymize },
+        FileKind::Pcapng => Wrapping::Pcapng { anonymize },
     };
     let path = api.archive.export(&name, wrapping).await?;
     send(Leaving(path)).await

@@ -173,7 +173,10 @@ fn export(args: &ExportArgs) -> Result<()> {
     let octets = fetch(
         &server,
         &path,
-        &[("kind", Some(kind.to_owned()))],
+        &[
+            ("kind", Some(kind.to_owned())),
+            ("anonymize", Some(args.anonymize.to_string())),
+        ],
         &args.output,
     )?;
     eprintln!(

@@ -112,6 +112,9 @@ pub(crate) struct ExportArgs {
     /// Only the datagrams, as a pcapng file.
     #[arg(long)]
     pub(crate) pcap: bool,
+    /// With other addresses, always the same for the same: those that share a prefix share one afterwards.
+    #[arg(long)]
+    pub(crate) anonymize: bool,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }

@@ -246,7 +246,10 @@ fn described(reel: &Reel, name: Option<String>) -> Result<Recording, ArchiveErro
             },
             filter,
         },
-        cut_by: manifest.cut_by,
+        cut_by: match manifest.cut_by.is_empty() {
+            true => NOBODY.to_owned(),
+            false => manifest.cut_by,
+        },
         cut_at: manifest.cut_at,
         collector: manifest.collector,
         imported_at: Some(clock::now()),

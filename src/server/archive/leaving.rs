@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use api::archive::{ArchiveError, Standing, Wrapping};
 use collector::capture::{CaptureWriter, Format, Framing};
+use collector::rewrite::Anonymizer;
 use flow::clock;
 use replay::reel::{self, Counts, Manifest, PartKind, Staged, read_tape};
 use serde::Serialize;
@@ -14,6 +15,7 @@ use store::catalog::{Recording, RecordingState};
 use store::recording::Rows;
 use store::{Slice, Store};
 
+use super::disguise::{self, Under};
 use super::failing::{failed, of_store};
 use super::keeping::remove_folder;
 use super::{RunningArchive, shown};
@@ -50,45 +52,88 @@ impl RunningArchive {
             what: "no folder for the file can be made".to_owned(),
             source: error.into(),
         })?;
-        let written = match wrapping {
-            Wrapping::Reel => self.write_reel(&recording, &staging, &target).await,
-            Wrapping::Pcapng => self.write_capture(&recording, &staging, &target).await,
-        };
+        let written = self.write(&recording, wrapping, (&staging, &target)).await;
         if let Err(error) = remove_folder(&staging) {
             tracing::warn!(path = %staging.display(), %error, "what a file was made of cannot be removed");
         }
         written.map(|()| target)
     }
 
+    async fn write(
+        &self,
+        recording: &Recording,
+        wrapping: Wrapping,
+        (staging, target): (&Path, &Path),
+    ) -> Result<(), ArchiveError> {
+        let (Wrapping::Reel { anonymize } | Wrapping::Pcapng { anonymize }) = wrapping;
+        let mut anonymizer = match anonymize {
+            true => Some(self.anonymizer().await?),
+            false => None,
+        };
+        let mut tape = self.tape_of(recording, staging).await?;
+        if let Some(mut under) = anonymizer.take() {
+            let to = staging.join("disguised");
+            let from = std::mem::replace(&mut tape, to.clone());
+            let rewritten = self.blocking(move || {
+                disguise::tape(&mut under, &from, &to)?;
+                Ok(under)
+            });
+            anonymizer = Some(rewritten.await?);
+        }
+        match wrapping {
+            Wrapping::Reel { .. } => {
+                self.write_reel(recording, (tape, anonymizer), (staging, target))
+                    .await
+            }
+            Wrapping::Pcapng { .. } => {
+                let target = target.to_owned();
+                self.blocking(move || write_capture(&tape, &target)).await
+            }
+        }
+    }
+
     async fn write_reel(
         &self,
         recording: &Recording,
-        staging: &Path,
-        target: &Path,
+        (tape, anonymizer): (PathBuf, Option<Anonymizer>),
+        (staging, target): (&Path, &Path),
     ) -> Result<(), ArchiveError> {
-        let tape = self.tape_of(recording, staging).await?;
         let (store, slice) = self.rows_of(recording);
-        let mut staged = segments(&tape).map_err(failed("the recording's tape can't be read"))?;
+        let unread = || of_store("the flows can't be read");
+        let disguise = match &anonymizer {
+            Some(anonymizer) => {
+                let made = store.disguise(slice.as_ref(), &Under(anonymizer)).await;
+                Some(made.map_err(unread())?)
+            }
+            None => None,
+        };
         let rows = Rows {
             store: &store,
             slice: slice.as_ref(),
-            disguise: None,
+            disguise: disguise.as_ref(),
         };
+        let mut staged = segments(&tape).map_err(failed("the recording's tape can't be read"))?;
         staged.extend(flows(rows, staging).await?);
-        let notes = self.catalog.notes(recording.number).await?;
+        let mut manifest = described(recording);
+        manifest.flows_sha256 = rows.digest().await.map_err(unread())?;
+        let held = store.held(slice.as_ref()).await.map_err(unread())?;
+        (manifest.counts.flows, manifest.counts.exporters) = (held.flows, held.exporters);
+        let (mut rules, mut notes) = (recording.enrichment.clone(), Vec::new());
+        match &anonymizer {
+            Some(anonymizer) => {
+                store.drop_disguise().await.map_err(unread())?;
+                rules = disguise::rules(anonymizer, rules);
+                manifest = disguise::manifest(manifest);
+            }
+            None => notes = self.catalog.notes(recording.number).await?,
+        }
         let documents = [
-            document(staging, PartKind::Enrichment, &recording.enrichment),
+            document(staging, PartKind::Enrichment, &rules),
             document(staging, PartKind::Notes, &notes),
         ];
         for document in documents {
             staged.push(document.map_err(failed("a part of the file can't be written"))?);
         }
-        let held = store.held(slice.as_ref()).await;
-        let held = held.map_err(of_store("the flows can't be counted"))?;
-        let digest = rows.digest().await;
-        let mut manifest = manifest(recording);
-        manifest.flows_sha256 = digest.map_err(of_store("the flows can't be read"))?;
-        (manifest.counts.flows, manifest.counts.exporters) = (held.flows, held.exporters);
         let target = target.to_owned();
         self.blocking(move || {
             manifest.counts.datagrams = datagrams(&tape)?;
@@ -96,29 +141,6 @@ impl RunningArchive {
             written
                 .map(drop)
                 .map_err(failed("the file can't be written"))
-        })
-        .await
-    }
-
-    async fn write_capture(
-        &self,
-        recording: &Recording,
-        staging: &Path,
-        target: &Path,
-    ) -> Result<(), ArchiveError> {
-        let tape = self.tape_of(recording, staging).await?;
-        let target = target.to_owned();
-        self.blocking(move || {
-            let file = File::create_new(&target).map_err(failed("the file can't be made"))?;
-            let unwritten = || failed("the file can't be written");
-            let out = BufWriter::new(file);
-            let mut writer =
-                CaptureWriter::new(out, Format::Pcapng, Framing::Raw).map_err(unwritten())?;
-            for datagram in read_tape(&tape) {
-                let datagram = datagram.map_err(failed("the recording's tape can't be read"))?;
-                writer.write(&datagram).map_err(unwritten())?;
-            }
-            writer.finish().map(drop).map_err(unwritten())
         })
         .await
     }
@@ -146,7 +168,21 @@ impl RunningArchive {
     }
 }
 
-fn manifest(recording: &Recording) -> Manifest {
+/// The datagrams of a tape as a capture.
+fn write_capture(tape: &Path, target: &Path) -> Result<(), ArchiveError> {
+    let unwritten = || failed("the file can't be written");
+    let file = File::create_new(target).map_err(failed("the file can't be made"))?;
+    let out = BufWriter::new(file);
+    let mut writer = CaptureWriter::new(out, Format::Pcapng, Framing::Raw).map_err(unwritten())?;
+    for datagram in read_tape(tape) {
+        let datagram = datagram.map_err(failed("the recording's tape can't be read"))?;
+        writer.write(&datagram).map_err(unwritten())?;
+    }
+    writer.finish().map(drop).map_err(unwritten())
+}
+
+/// What a recording's file says of it, but for what is counted.
+fn described(recording: &Recording) -> Manifest {
     Manifest {
         product: format!("flowreel {}", env!("CARGO_PKG_VERSION")),
         id: recording.id.clone(),

@@ -5,7 +5,7 @@
 //! | `cutting` | a new recording, and what is pinned for it |
 //! | `keeping` | the task that gives a recording rows and datagrams of its own before others expire, and cleans up at start |
 //! | `spool` | the datagrams of a recording as a tape of its own |
-//! | `leaving` | a recording as a file |
+//! | `leaving`, `disguise` | a recording as a file, under other addresses too |
 //! | `arriving` | a file as a recording |
 //! | `failing` | errors as the API wants them |
 //!
@@ -14,6 +14,7 @@
 
 mod arriving;
 mod cutting;
+mod disguise;
 mod failing;
 mod keeping;
 mod leaving;
