@@ -48,6 +48,7 @@ setup-build:
 
 setup-test:
 	@scripts/packages.sh test
+	@scripts/install-readers.sh
 
 setup-fuzz:
 	@scripts/packages.sh fuzz
