@@ -679,3 +679,38 @@ fn a_recording_for_others_has_other_addresses_everywhere() {
     let subnet = subnet.as_str().unwrap_or_else(|| panic!("{enrichment}"));
     assert_eq!(subnet, format!("{}.0/24", nets.first().unwrap()));
 }
+
+#[test]
+fn the_same_datagrams_give_the_same_flows_live_across_a_restart_and_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let begin = clock::now().to_string();
+    let (server, mut exporter, ..) = incident(folder.path(), "");
+    server.stop();
+    let server = configured(folder.path(), "");
+    exporter.socket.connect(server.udp()).unwrap();
+    // The template is known from before the restart.
+    for _ in 0..20 {
+        exporter.flows(BURST);
+    }
+    wait_until_stored(&server, 54);
+    recording(&server, &["cut", "--name", "live", "--from", &begin]);
+    let live = exported(&server, "live", folder.path());
+    let digest = |file: &Path| {
+        let manifest = Reel::open(file).unwrap().manifest().clone();
+        (manifest.counts.flows, manifest.flows_sha256)
+    };
+    let expected = digest(&live);
+    assert_eq!(expected.0, 53 * u64::from(RECORDS));
+
+    let capture = folder.path().join("live.pcapng");
+    let words = ["export", "live", "--pcap", "-o", capture.to_str().unwrap()];
+    recording(&server, &words);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = configured(elsewhere.path(), "");
+    for name in ["replayed", "again"] {
+        let words = ["import", capture.to_str().unwrap(), "--name", name];
+        recording(&other, &words);
+        let replayed = exported(&other, name, elsewhere.path());
+        assert_eq!(digest(&replayed), expected, "{name}");
+    }
+}

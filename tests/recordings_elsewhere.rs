@@ -75,12 +75,7 @@ impl Nfcapd {
         signal(self.process.id(), Signal::SIGTERM);
         self.process.wait().unwrap();
         let output = Command::new("nfdump")
-            .args([
-                "-R",
-                self.folder.path().to_str().unwrap(),
-                "-o",
-                "csv",
-            ])
+            .args(["-R", self.folder.path().to_str().unwrap(), "-o", "csv"])
             .env("TZ", "UTC")
             .output()
             .unwrap();
