@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use flow::{Timestamp, clock};
-use replay::reel::Reel;
+use replay::reel::{Manifest, PartKind, Reel, Staged};
 use serde_json::Value;
 use support::sql::{ask, number};
 use support::{Server, eventually, flowreel, printed};
@@ -713,4 +713,106 @@ fn the_same_datagrams_give_the_same_flows_live_across_a_restart_and_replayed() {
         let replayed = exported(&other, name, elsewhere.path());
         assert_eq!(digest(&replayed), expected, "{name}");
     }
+}
+
+/// Parts of a file, to be put together in another way: with the right checksums, as somebody who means harm would.
+struct Parts {
+    folder: tempfile::TempDir,
+    manifest: Manifest,
+    staged: Vec<Staged>,
+}
+
+impl Parts {
+    fn of(file: &Path) -> Self {
+        let reel = Reel::open(file).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut staged = Vec::new();
+        for kind in PartKind::ALL {
+            for part in reel.parts(kind) {
+                let path = folder.path().join(part.to_string());
+                let mut out = std::fs::File::create(&path).unwrap();
+                reel.extract(part, &mut out).unwrap();
+                staged.push(Staged { kind, path });
+            }
+        }
+        Self {
+            folder,
+            manifest: reel.manifest().clone(),
+            staged,
+        }
+    }
+
+    fn replace(&self, kind: PartKind, octets: &[u8]) {
+        let part = self.staged.iter().find(|part| part.kind == kind).unwrap();
+        std::fs::write(&part.path, octets).unwrap();
+    }
+
+    fn written(&self) -> PathBuf {
+        let file = self.folder.path().join("made.reel");
+        replay::reel::write(&file, self.manifest.clone(), &self.staged).unwrap();
+        file
+    }
+}
+
+/// How a whole file is made a hostile one, and what is said of it.
+type Harm = (&'static str, fn(&mut Parts));
+
+const HARM: [Harm; 10] = [
+    ("says 309 flows, and there are 310", |parts| {
+        parts.manifest.counts.flows -= 1;
+    }),
+    ("says 1000000 datagrams, and there are 32", |parts| {
+        parts.manifest.counts.datagrams = 1_000_000;
+    }),
+    ("do not have the checksum", |parts| {
+        parts.manifest.flows_sha256 = "0".repeat(64);
+    }),
+    ("behind its end", |parts| {
+        parts.manifest.to = parts.manifest.from + Duration::from_nanos(1);
+    }),
+    ("the file's filter is wrong", |parts| {
+        parts.manifest.filter = "dst nett 10.0.0.0/8".to_owned();
+    }),
+    ("the file's flows can't be used", |parts| {
+        parts.replace(PartKind::Flows, b"PAR1 and nothing of the kind PAR1");
+    }),
+    ("says 310 flows, and there are 0", |parts| {
+        parts.replace(PartKind::Flows, b"");
+    }),
+    ("says 32 datagrams, and there are 0", |parts| {
+        parts.replace(PartKind::Tape, &[0; 4096]);
+    }),
+    ("the file's enrichment.json can't be used", |parts| {
+        parts.replace(PartKind::Enrichment, b"{\"site\": 7}");
+    }),
+    ("the file's notes.json can't be used", |parts| {
+        parts.replace(PartKind::Notes, b"[[[[");
+    }),
+];
+
+#[test]
+fn a_file_that_is_made_to_harm_gets_one_error_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, _exporter, from, to) = incident(folder.path(), "");
+    let [from, to] = [from, to].map(|at| at.to_string());
+    let words = ["cut", "--name", "friday", "--from", &from, "--to", &to];
+    recording(&server, &words);
+    let whole = exported(&server, "friday", folder.path());
+    recording(&server, &["delete", "friday"]);
+    for (expected, harm) in HARM {
+        let mut parts = Parts::of(&whole);
+        harm(&mut parts);
+        let file = parts.written();
+        let said = refusal(&server, &["import", file.to_str().unwrap()]);
+        assert!(said.contains(expected), "{expected}: {said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(wait_until_in_order(&server).is_empty(), "{expected}");
+        let left = std::fs::read_dir(server.data_dir().join("incoming")).unwrap();
+        assert_eq!(left.count(), 0, "{expected}");
+    }
+    // The engine is the same that it was, and takes the whole file.
+    assert_eq!(server.metric("flowreel_engine_starts_total"), Some(1));
+    recording(&server, &["import", whole.to_str().unwrap()]);
+    let rows: Value = server.get("/api/v1/top/servers?recording=friday");
+    assert_eq!(servers(&rows)[0], ("10.0.9.9".to_owned(), 300_000, 300));
 }
