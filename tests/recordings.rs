@@ -816,3 +816,34 @@ fn a_file_that_is_made_to_harm_gets_one_error_and_changes_nothing() {
     let rows: Value = server.get("/api/v1/top/servers?recording=friday");
     assert_eq!(servers(&rows)[0], ("10.0.9.9".to_owned(), 300_000, 300));
 }
+
+#[test]
+fn a_store_that_is_lost_is_made_again_for_recordings_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, _exporter, from, to) = incident(folder.path(), "");
+    let [from, to] = [from, to].map(|at| at.to_string());
+    for (name, filter) in [("all", ""), ("burst", "dst net 10.0.9.0/24")] {
+        let words = ["cut", "--name", name, "--from", &from, "--to", &to];
+        recording(&server, &[&words[..], &["--filter", filter]].concat());
+        recording(&server, &["keep", name]);
+    }
+    let digest = |server: &Server, name: &str| {
+        let file = exported(server, name, folder.path());
+        Reel::open(&file).unwrap().manifest().flows_sha256.clone()
+    };
+    let before = ["all", "burst"].map(|name| digest(&server, name));
+    server.stop();
+    std::fs::remove_dir_all(folder.path().join("data/store")).unwrap();
+    let server = configured(folder.path(), "");
+    eventually("the tables are made again", || {
+        let databases =
+            "SELECT count() FROM system.databases WHERE name LIKE 'flowreel_recording_%'";
+        (number(&server.engine_socket(), databases) == 2).then_some(())
+    });
+    eventually("all of their rows are there", || {
+        let rows = ["all", "burst"].map(|name| digest(&server, name));
+        (rows == before).then_some(())
+    });
+    let rows: Value = server.get("/api/v1/top/servers?recording=burst");
+    assert_eq!(servers(&rows), [("10.0.9.9".to_owned(), 300_000, 300)]);
+}

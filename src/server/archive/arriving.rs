@@ -180,7 +180,12 @@ impl RunningArchive {
     }
 
     /// Decodes a recording's tape into tables of its own, as the product decodes what arrives.
-    async fn decode(&self, tape: &Path, rules: &Rules, rows: &Store) -> Result<(), ArchiveError> {
+    pub(super) async fn decode(
+        &self,
+        tape: &Path,
+        rules: &Rules,
+        rows: &Store,
+    ) -> Result<(), ArchiveError> {
         let fields = field_table(self.config.fields.as_deref());
         let fields = fields.map_err(|error| ArchiveError::Failed {
             what: "the names of fields can't be read".to_owned(),

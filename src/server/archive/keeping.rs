@@ -27,6 +27,8 @@ const LEFT_TENTHS: u64 = 1;
 const LEFT_MAX: Duration = Duration::from_secs(24 * 3600);
 /// The tape is given free when it is so full, in tenths.
 const FULL_TENTHS: u64 = 8;
+/// No recording's number: what is decoded from its tape, before its filter is asked.
+const SCRATCH: u32 = u32::MAX;
 /// A folder in the making.
 const PARTIAL: &str = "partial";
 
@@ -64,7 +66,8 @@ impl RunningArchive {
         let is_own = |recording: &&Recording| recording.state == RecordingState::Own;
         let own: Vec<u32> = all.iter().filter(is_own).map(|own| own.number).collect();
         let in_store = self.store.recordings().await;
-        for number in in_store.map_err(of_store("the tables of recordings"))? {
+        let in_store = in_store.map_err(of_store("the tables of recordings"))?;
+        for number in in_store {
             if !own.contains(&number) {
                 self.remove_rows(number).await?;
             }
@@ -76,14 +79,48 @@ impl RunningArchive {
                 RecordingState::Making | RecordingState::Deleting => {
                     self.catalog.forget_recording(recording.number).await?;
                 }
-                RecordingState::Own => {
-                    let prepared = self.own_store(recording).prepare().await;
-                    prepared.map_err(of_store("the tables of a recording"))?;
-                }
+                RecordingState::Own => self.check_rows(recording).await?,
                 RecordingState::Referenced => {}
             }
         }
         Ok(())
+    }
+
+    /// Brings the tables of a recording to today's schema. If the store was lost, and the recording's tape is there, its rows are made
+    /// anew, under the names that were in force.
+    async fn check_rows(&self, recording: &Recording) -> Result<(), ArchiveError> {
+        let rows = self.own_store(recording);
+        let found = async {
+            rows.prepare().await?;
+            rows.inventory().await
+        };
+        let found = found.await.map_err(of_store("the tables of a recording"))?;
+        if found.flows == recording.counts.flows {
+            return Ok(());
+        }
+        self.remove_rows(recording.number).await?;
+        self.make_again(recording).await
+    }
+
+    async fn make_again(&self, recording: &Recording) -> Result<(), ArchiveError> {
+        tracing::error!(
+            recording.name,
+            recording.number,
+            "the tables of a recording are lost: its tape is decoded again"
+        );
+        let (tape, rows) = (self.folder(recording.number), self.own_store(recording));
+        let all = self.store.recording(SCRATCH);
+        let decoded = async {
+            all.prepare().await?;
+            rows.prepare().await
+        };
+        decoded
+            .await
+            .map_err(of_store("the tables of a recording"))?;
+        self.decode(&tape, &recording.enrichment, &all).await?;
+        let copied = rows.copy_from(&all, &recording.slice).await;
+        copied.map_err(of_store("the rows cannot be copied"))?;
+        self.remove_rows(SCRATCH).await
     }
 
     async fn look(&self, now: Timestamp) -> Result<(), ArchiveError> {
