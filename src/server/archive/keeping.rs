@@ -95,11 +95,27 @@ impl RunningArchive {
             rows.inventory().await
         };
         let found = found.await.map_err(of_store("the tables of a recording"))?;
-        if found.flows == recording.counts.flows {
+        let tape = first_segment(&self.folder(recording.number));
+        let has_tape = tape.map_err(failed("the recording's tape can't be read"))?;
+        if found.flows >= recording.counts.flows || has_tape.is_none() {
             return Ok(());
         }
         self.remove_rows(recording.number).await?;
-        self.make_again(recording).await
+        self.make_again(recording).await?;
+        // As many as there are now: it is not done again at each start.
+        let made = rows
+            .inventory()
+            .await
+            .map_err(of_store("the tables of a recording"))?;
+        let counts = RecordingCounts {
+            flows: made.flows,
+            ..recording.counts
+        };
+        let (number, to) = (recording.number, recording.slice.arrived.to);
+        let updated = self
+            .catalog
+            .update_recording(number, RecordingState::Own, to, counts);
+        Ok(updated.await?)
     }
 
     async fn make_again(&self, recording: &Recording) -> Result<(), ArchiveError> {
