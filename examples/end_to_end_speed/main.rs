@@ -8,6 +8,7 @@ mod peers;
 mod processes;
 mod product;
 mod recorded;
+mod recordings;
 mod trials;
 
 use std::time::Duration;
@@ -58,6 +59,8 @@ enum Trial {
     Size,
     /// The largest of many flows, beside `nfdump -s`.
     Top,
+    /// A recording: copied, written to a file, read from it, decoded again; beside `nfreplay` and `nfdump -t`.
+    Recordings,
 }
 
 impl Arguments {
@@ -98,7 +101,7 @@ fn main() -> Result<()> {
             Trial::Singles => (SINGLE, 2e5),
             Trial::Stored => (FULL, 5e5),
             Trial::Burst | Trial::Latency | Trial::Memory => (&FULL[1..2], 1e5),
-            Trial::Size | Trial::Top => (&FULL[1..2], 3e5),
+            Trial::Size | Trial::Top | Trial::Recordings => (&FULL[1..2], 3e5),
         };
         for offer in arguments.offers(shapes, rate) {
             match trial {
@@ -110,6 +113,7 @@ fn main() -> Result<()> {
                 Trial::Memory => trials::memory(offer)?,
                 Trial::Size => trials::size(offer)?,
                 Trial::Top => trials::top(offer)?,
+                Trial::Recordings => recordings::recordings(offer)?,
             }
         }
     }

@@ -83,6 +83,18 @@ impl Product {
         Ok(answer.body_mut().read_json()?)
     }
 
+    /// A command of `flowreel recording`, until it is done.
+    pub(crate) fn recording(&self, words: &[&str]) -> Result<()> {
+        let output = Command::new(beside_this_program("flowreel")?)
+            .arg("recording")
+            .args(words)
+            .args(["--server", &self.url])
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        anyhow::ensure!(output.status.success(), "{words:?}: {said}");
+        Ok(())
+    }
+
     /// Its books.
     pub(crate) fn books(&self) -> Result<Accounting> {
         Ok(serde_json::from_value(self.ask("/api/v1/accounting")?)?)
