@@ -153,6 +153,14 @@ impl Grouping {
         self
     }
 
+    /// The keys, as they stand behind a SELECT.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = String> {
+        self.keys.iter().map(|key| match key.name == key.of {
+            true => key.name.to_owned(),
+            false => format!("{} AS {}", key.of, key.name),
+        })
+    }
+
     /// Whether every record counts, and not only one of each conversation: at exporters and interfaces.
     pub(crate) fn counts_all(&self) -> bool {
         self.rollup == Some(Rows::Interfaces)

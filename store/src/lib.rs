@@ -5,6 +5,7 @@
 //! | [`store`] | [`Store`]: connects, makes the schema, answers questions |
 //! | [`writer`] | [`Writer`]: batches in, exactly once |
 //! | [`question`] | what can be asked, and what comes back |
+//! | [`compare`] | two windows side by side: what is new, gone, larger, smaller, slower |
 //! | [`audit`] | whether a batch is there exactly once |
 //! | [`rebuild`] | a stretch of the past made anew |
 //! | [`recording`] | a slice of the rows: copied into a database of its own, written as Parquet and read again |
@@ -20,15 +21,17 @@
 //! | `observed` | stored records as a batch again, for making rollups anew |
 //! | `plan` | which table answers which part of a window |
 //! | `grouping`, `predicate`, `select` | dimensions, filters and windows as SQL |
-//! | `top`, `series`, `records`, `inventory` | a statement for each question |
+//! | `top`, `series`, `records`, [`profile`], `inventory` | a statement for each question |
 //! | [`catalog`] | SQLite: rules, imports, settings |
 
 pub mod audit;
 pub mod backup;
 pub mod catalog;
+pub mod compare;
 pub mod config;
 pub mod error;
 pub mod presence;
+pub mod profile;
 pub mod question;
 pub mod rebuild;
 pub mod recording;

@@ -1,5 +1,6 @@
 //! What can be asked of the store: typed questions and typed answers. No SQL here.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use flow::{Filter, FlowRecord, Timestamp};
@@ -108,6 +109,52 @@ pub struct TopRow {
     pub flows: u64,
     /// Distinct client addresses.
     pub clients: u64,
+}
+
+/// What each group is like: its traffic, and how long its flows live. One side of a comparison ([`crate::compare`]).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// When and which.
+    pub subject: Subject,
+    /// Grouped by.
+    pub dimension: Dimension,
+    /// How many groups, those with most octets first, 1 to 10,000.
+    pub limit: u32,
+}
+
+/// The answer to [`Profile`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProfileAnswer {
+    /// The groups, most octets first. No two have the same name.
+    pub rows: Vec<ProfileRow>,
+    /// Whether there are more groups than the limit: then one that is not here may still be there.
+    pub more: bool,
+    /// Names that were asked for besides, and that no group has: these are not there, whatever [`more`](Self::more) says.
+    pub missing: BTreeSet<String>,
+    /// Octets of all groups together, each record once.
+    pub octets: u64,
+    /// Flow records of all groups together, each once.
+    pub flows: u64,
+}
+
+/// One group of a [`ProfileAnswer`]. Counts are as in a [`TopRow`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProfileRow {
+    /// The group's name.
+    pub name: String,
+    /// Octets.
+    pub octets: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Flow records.
+    pub flows: u64,
+    /// Distinct client addresses.
+    pub clients: u64,
+    /// Flow records that ended in the window and have the exporter's own stamps for both their ends.
+    pub ended_flows: u64,
+    /// Median life of these, milliseconds, to a tenth; of an even number the lower of the two in the middle. `None` if there
+    /// are none.
+    pub duration_ms_median: Option<f64>,
 }
 
 /// Values over time.

@@ -98,7 +98,8 @@ impl Selection<'_> {
         pieces(self.subject.window, &self.horizon, usable)
     }
 
-    fn counts_all(&self) -> bool {
+    /// Whether every record counts, and not only one of each conversation.
+    pub(crate) fn counts_all(&self) -> bool {
         let scope = &self.subject.scope.only;
         self.grouping.counts_all()
             || names_a_place(self.subject.filter.expr())
@@ -113,15 +114,7 @@ impl Selection<'_> {
     }
 
     fn keys(&self) -> Vec<String> {
-        let mut keys: Vec<String> = self
-            .grouping
-            .keys
-            .iter()
-            .map(|key| match key.name == key.of {
-                true => key.name.to_owned(),
-                false => format!("{} AS {}", key.of, key.name),
-            })
-            .collect();
+        let mut keys: Vec<String> = self.grouping.columns().collect();
         if self.grid.is_some() {
             keys.push("point".to_owned());
         }

@@ -245,7 +245,7 @@ impl Store {
     }
 
     /// What the tables still hold of a window.
-    async fn horizon(&self, window: Window) -> Result<Horizon, StoreError> {
+    pub(crate) async fn horizon(&self, window: Window) -> Result<Horizon, StoreError> {
         let horizon = Horizon {
             now: clock::now(),
             kept: self.config.retention,
@@ -266,7 +266,7 @@ impl Store {
     }
 
     /// Asks, within the limits of a question, and without the right to change anything.
-    async fn ask<T>(&self, sql: Sql) -> Result<Vec<T>, StoreError>
+    pub(crate) async fn ask<T>(&self, sql: Sql) -> Result<Vec<T>, StoreError>
     where
         T: RowOwned + RowRead,
     {

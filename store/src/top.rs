@@ -49,6 +49,22 @@ pub(crate) fn statement(
         return Err(StoreError::Question(message));
     }
     question.subject.window.check()?;
+    let limit = question.limit.into();
+    Ok(largest(
+        question,
+        limit,
+        counts_clients,
+        (database, horizon),
+    ))
+}
+
+/// The statement for any number of groups.
+pub(crate) fn largest(
+    question: &Top,
+    limit: u64,
+    counts_clients: bool,
+    (database, horizon): (&str, Horizon),
+) -> Sql {
     let grouping = Grouping::by(question.dimension);
     let clients = match (counts_clients, grouping.of_one_client) {
         (false, _) => Clients::No,
@@ -78,7 +94,7 @@ pub(crate) fn statement(
         _ => "ifNull(uniqCombined64Merge(client_set), 0)",
     };
     // Names are made of the groups that are left. Groups that are level stay in the order of their keys.
-    Ok(Sql::text(format!(
+    Sql::text(format!(
         "SELECT {} AS name, octets, packets, flows, clients\n",
         grouping.name
     ))
@@ -89,8 +105,8 @@ pub(crate) fn statement(
     .then(format!(
         "\n){group_by}\nORDER BY {by} DESC, {keys}\nLIMIT ?\n)"
     ))
-    .bind(u64::from(question.limit))
-    .then(format!("\nORDER BY {by} DESC, {keys}")))
+    .bind(limit)
+    .then(format!("\nORDER BY {by} DESC, {keys}"))
 }
 
 const ONE_PIECE: &str = "octet_sum AS octets, packet_sum AS packets, flow_sum AS flows";
@@ -102,6 +118,20 @@ fn order(by: Quantity) -> &'static str {
         Quantity::Packets => "packets",
         Quantity::Flows => "flows",
         Quantity::Clients => "clients",
+    }
+}
+
+#[cfg(test)]
+impl Answered {
+    /// A group with nothing but octets.
+    pub(crate) fn of(name: &str, octets: u64) -> Self {
+        Self {
+            name: name.to_owned(),
+            octets,
+            packets: 0,
+            flows: 0,
+            clients: 0,
+        }
     }
 }
 

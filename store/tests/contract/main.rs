@@ -4,6 +4,7 @@
 
 mod answers;
 mod cluster;
+mod compare;
 mod faults;
 mod filters;
 mod hostile;
