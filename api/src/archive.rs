@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use flow::Timestamp;
+use flow::{Filter, Timestamp};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use store::catalog::{CatalogError, Note, RecordingCounts};
@@ -54,6 +54,8 @@ pub struct Found {
     pub store: Arc<Store>,
     /// Which of that store's rows; `None` is all.
     pub slice: Option<Slice>,
+    /// Which flows are in it, whether or not there is a slice that says so.
+    pub filter: Filter,
     /// From its beginning to its end, in time of arrival.
     pub window: Window,
     /// All event times in it.

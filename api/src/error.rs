@@ -47,6 +47,16 @@ impl ApiError {
         this
     }
 
+    /// The parameter by its name in an address that has each of them twice, for two sides.
+    pub(crate) fn on_side(mut self, side: &str) -> Self {
+        let of_side = self.body.parameter.take();
+        self.body.parameter = of_side.map(|name| match name.as_str() {
+            "filter" => name,
+            _ => format!("{side}_{name}"),
+        });
+        self
+    }
+
     /// 400: the filter is wrong at a column.
     pub fn filter(error: &flow::filter::FilterError) -> Self {
         let mut this = Self::parameter("filter", error.to_string());

@@ -6,6 +6,7 @@
 //! | [`plant`] | what the API needs of the running product, as a trait that the binary implements |
 //! | [`archive`] | the same for recordings |
 //! | `questions` | top, series, flows |
+//! | `comparing` | two windows side by side |
 //! | `operations` | accounting, exporters, readiness, metrics |
 //! | `imports`, `rules` | captures in, names of things |
 //! | `recordings` | cut, shared, taken in |
@@ -14,6 +15,7 @@
 
 pub mod archive;
 mod body;
+mod comparing;
 mod error;
 mod guard;
 mod imports;

@@ -58,24 +58,67 @@ const ALIGNMENT: Duration = Duration::from_secs(10);
 /// The word for "as it looked then": only what had arrived by the event time that is shown.
 const THEN: &str = "as_of";
 
+/// Whom to ask, and what about.
+pub(crate) struct Resolved {
+    pub(crate) store: Arc<Store>,
+    pub(crate) subject: Subject,
+    /// How long it took, for rates: the window that is asked about. Where that is all of a recording, it is its time of
+    /// arrival: one exporter with a broken clock makes its event times span decades.
+    pub(crate) lasted: Window,
+    /// Which flows the recording has; all where none is asked.
+    pub(crate) recorded: Filter,
+}
+
+/// A recording whose datagrams arrived in less has not lasted that long: a capture that was written at a stroke, of what an
+/// exporter had gathered. Its event times tell how long it took.
+const STROKE: Duration = Duration::from_secs(1);
+
 impl Asked<'_> {
     /// Whom to ask, and what about.
     pub(crate) async fn resolve(&self, api: &Api) -> Result<(Arc<Store>, Subject), ApiError> {
+        let Resolved { store, subject, .. } = self.resolve_with_length(api).await?;
+        Ok((store, subject))
+    }
+
+    /// Whom to ask, what about, and how long that took.
+    pub(crate) async fn resolve_with_length(&self, api: &Api) -> Result<Resolved, ApiError> {
         let Some(name) = self.recording else {
-            return Ok((api.store.clone(), self.subject(soon(), DEFAULT_LAST)?));
+            let subject = self.subject(soon(), DEFAULT_LAST)?;
+            return Ok(Resolved {
+                store: api.store.clone(),
+                lasted: subject.window,
+                subject,
+                recorded: Filter::default(),
+            });
         };
         let found = api.archive.find(name).await?;
         let Window { from, to } = found.window;
         let length = Duration::from_nanos(to.nanos().abs_diff(from.nanos()));
         let mut subject = self.subject(to, length)?;
-        if [self.last, self.from, self.to, self.as_of] == [None; 4] {
+        let mut lasted = subject.window;
+        if !self.has_time() {
             subject.window = found.all;
+            lasted = if length < STROKE {
+                found.all
+            } else {
+                found.window
+            };
         }
         if let Some(slice) = found.slice {
             subject.filter = subject.filter.and(slice.filter);
             subject.arrived = Some(slice.arrived);
         }
-        Ok((found.store, subject))
+        Ok(Resolved {
+            store: found.store,
+            subject,
+            lasted,
+            recorded: found.filter,
+        })
+    }
+
+    /// Whether it says when.
+    pub(crate) fn has_time(&self) -> bool {
+        [self.last, self.from, self.to, self.as_of] != [None; 4]
     }
 
     /// What is asked about, where windows end at `end` and are so long if nothing else is said.

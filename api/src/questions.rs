@@ -149,7 +149,12 @@ pub(crate) async fn inventory(State(api): State<Api>) -> Result<Json<Inventory>,
     Ok(Json(api.store.inventory().await?))
 }
 
-fn bounded(name: &str, value: Option<u32>, default: u32, most: u32) -> Result<u32, ApiError> {
+pub(crate) fn bounded(
+    name: &str,
+    value: Option<u32>,
+    default: u32,
+    most: u32,
+) -> Result<u32, ApiError> {
     let value = value.unwrap_or(default);
     if (1..=most).contains(&value) {
         Ok(value)

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use crate::archive::Archive;
 use crate::plant::Plant;
-use crate::{ApiError, body, guard, imports, operations, questions, recordings, rules};
+use crate::{ApiError, body, comparing, guard, imports, operations, questions, recordings, rules};
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -61,6 +61,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(questions::top))
         .routes(routes!(questions::series))
         .routes(routes!(questions::flows))
+        .routes(routes!(comparing::compare))
         .routes(routes!(questions::inventory))
         .routes(routes!(operations::accounting))
         .routes(routes!(operations::exporters))
@@ -121,6 +122,7 @@ mod tests {
         let expected = [
             "delete /api/v1/recordings/{name}",
             "get /api/v1/accounting",
+            "get /api/v1/compare/{dimension}",
             "get /api/v1/exporters",
             "get /api/v1/filter/complete",
             "get /api/v1/flows",

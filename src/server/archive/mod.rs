@@ -283,6 +283,7 @@ impl Archive for RunningArchive {
             Ok(Found {
                 store: Arc::new(store),
                 slice,
+                filter: recording.slice.filter,
                 window,
                 all: all.unwrap_or(window),
             })
