@@ -164,7 +164,7 @@ pub(crate) fn quantity(text: &str) -> Result<Quantity, String> {
 }
 
 /// The name of a closed set's member, as it stands in JSON.
-fn name(member: impl serde::Serialize) -> Option<String> {
+pub(crate) fn name(member: impl serde::Serialize) -> Option<String> {
     serde_json::to_value(member)
         .ok()?
         .as_str()

@@ -1,6 +1,7 @@
 //! `flowreel recording …`: network recordings of a running server, and their files.
 
 mod args;
+mod diff;
 pub(crate) mod play;
 
 use std::fs::File;
@@ -29,6 +30,7 @@ pub(crate) fn run(command: &RecordingCommand) -> Result<()> {
         RecordingCommand::Show(args) => show(args),
         RecordingCommand::Note(args) => note(args),
         RecordingCommand::Delete(args) => delete(args),
+        RecordingCommand::Diff(args) => diff::diff(args),
         RecordingCommand::Export(args) => export(args),
         RecordingCommand::Verify(args) => verify(args),
         RecordingCommand::Import(args) => import(args),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use flow::Timestamp;
+use store::question::Dimension;
 
 use crate::cli::{ServerArgs, ask};
 use crate::output::Format;
@@ -22,6 +23,8 @@ pub(crate) enum RecordingCommand {
     Show(NamedArgs),
     /// Write a note to a moment of a recording.
     Note(NoteArgs),
+    /// Show what changed from one recording to another: new, gone, larger, smaller, slower.
+    Diff(DiffArgs),
     /// Write a recording to a file that can be shared.
     Export(ExportArgs),
     /// Check every octet of a recording's file. Needs no server.
@@ -100,6 +103,43 @@ pub(crate) struct NoteArgs {
     pub(crate) by: Option<String>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The recording that stands before, by name, id or number. With --before: the one that is looked into.
+    #[arg(value_name = "A")]
+    pub(crate) one: String,
+    /// The recording that is looked into.
+    #[arg(
+        value_name = "B",
+        required_unless_present = "before",
+        conflicts_with = "before"
+    )]
+    pub(crate) other: Option<String>,
+    /// Compare A with what was live so much earlier, for as long: 1h, 1d, 7d.
+    #[arg(long, value_name = "TIME", value_parser = length)]
+    pub(crate) before: Option<String>,
+    /// What to compare: applications, clients, servers, conversations, exporters, interfaces, sites,
+    /// protocols or ports.
+    #[arg(long, value_name = "DIMENSION", default_value = "applications", value_parser = ask::dimension)]
+    pub(crate) by: Dimension,
+    /// Only these flows of both.
+    #[arg(long, value_name = "FILTER", value_parser = ask::filter_text)]
+    pub(crate) filter: Option<String>,
+    /// How many, those that matter most first.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: u32,
+    /// How to print: table, json, jsonl or csv.
+    #[arg(long, default_value = "table")]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// A length of time, as the server reads it.
+fn length(text: &str) -> Result<String, String> {
+    api::parse_duration(text).map(|_| text.to_owned())
 }
 
 #[derive(Debug, Args)]
