@@ -112,7 +112,11 @@ fn sentences(
         said.push(format!("{more} more changed less; see them with --limit"));
     }
     if found.changed > 0 && found.same > 0 {
-        said.push(format!("{} {dimension} are the same", found.same));
+        let all = found.changed + found.same;
+        said.push(format!(
+            "the same on both sides: {} of {all} {dimension}",
+            found.same
+        ));
     }
     if found.untold > 0 {
         said.push(format!(
