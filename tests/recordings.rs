@@ -847,3 +847,30 @@ fn a_store_that_is_lost_is_made_again_for_recordings_too() {
     let rows: Value = server.get("/api/v1/top/servers?recording=burst");
     assert_eq!(servers(&rows), [("10.0.9.9".to_owned(), 300_000, 300)]);
 }
+
+#[test]
+fn a_recording_of_one_exporter_counts_what_another_counted_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, ..) = incident(folder.path(), "");
+    // The same flows, seen at another place of the path.
+    let socket = UdpSocket::bind("127.0.0.2:0").unwrap();
+    socket.connect(server.udp()).unwrap();
+    let mut second = Exporter {
+        socket,
+        sequence: 0,
+    };
+    second.template();
+    second.flows(BURST);
+    wait_until_stored(&server, 36);
+    let filter = "exporter 127.0.0.2";
+    recording(
+        &server,
+        &[
+            "cut", "--name", "second", "--last", "5m", "--filter", filter,
+        ],
+    );
+    let before = answers(&server, "second");
+    assert_eq!(servers(&before[1]), [("10.0.9.9".to_owned(), 10_000, 10)]);
+    recording(&server, &["keep", "second"]);
+    assert_eq!(answers(&server, "second"), before);
+}

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use flow::{Filter, Timestamp};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use store::Store;
 use store::catalog::{CatalogError, Note, RecordingCounts};
 use store::question::Window;
-use store::{Slice, Store};
 use utoipa::ToSchema;
 
 /// The recordings of this installation. All methods may touch disk and store.
@@ -52,9 +52,9 @@ pub trait Archive: Send + Sync + 'static {
 pub struct Found {
     /// The store that has its rows.
     pub store: Arc<Store>,
-    /// Which of that store's rows; `None` is all.
-    pub slice: Option<Slice>,
-    /// Which flows are in it, whether or not there is a slice that says so.
+    /// When the rows arrived that it has there; `None` is all rows of the store.
+    pub arrived: Option<Window>,
+    /// Which flows are in it. To be asked of a store that has no others, too: what a filter names decides how they are counted.
     pub filter: Filter,
     /// From its beginning to its end, in time of arrival.
     pub window: Window,

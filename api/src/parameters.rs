@@ -104,10 +104,8 @@ impl Asked<'_> {
                 found.window
             };
         }
-        if let Some(slice) = found.slice {
-            subject.filter = subject.filter.and(slice.filter);
-            subject.arrived = Some(slice.arrived);
-        }
+        subject.filter = subject.filter.and(found.filter.clone());
+        subject.arrived = found.arrived;
         Ok(Resolved {
             store: found.store,
             subject,

@@ -282,7 +282,7 @@ impl Archive for RunningArchive {
             let all = all.map_err(of_store("the recording's times"))?;
             Ok(Found {
                 store: Arc::new(store),
-                slice,
+                arrived: slice.map(|slice| slice.arrived),
                 filter: recording.slice.filter,
                 window,
                 all: all.unwrap_or(window),
