@@ -203,6 +203,8 @@ fn expire(server: &Server) {
         );
     }
     eventually("the flows have expired", || {
+        let now = "ALTER TABLE flowreel.flows MATERIALIZE TTL SETTINGS mutations_sync = 2";
+        ask(&socket, now);
         ask(&socket, "OPTIMIZE TABLE flowreel.flows FINAL");
         (number(&socket, "SELECT count() FROM flowreel.flows") == 0).then_some(())
     });

@@ -75,7 +75,7 @@ impl RunningArchive {
         let reel = opened.await?;
         let recording = described(&reel, name)?;
         let notes: Vec<Note> = document(&reel, PartKind::Notes)?;
-        self.check_quota(reel.octets()).await?;
+        self.check_quota(None, reel.octets()).await?;
         self.make(recording, &notes, async |folder: &Path, rows: &Store| {
             let (reel, to) = (reel, folder.to_owned());
             let extracted = self.blocking(move || {
@@ -103,7 +103,7 @@ impl RunningArchive {
             return Err(ArchiveError::Refused(why.to_owned()));
         };
         let octets = fs::metadata(path).map_err(failed("the file can't be read"))?;
-        self.check_quota(octets.len()).await?;
+        self.check_quota(None, octets.len()).await?;
         let now = clock::now();
         let recording = Recording {
             number: 0,

@@ -1,16 +1,18 @@
 //! A new recording: which time, which flows, and what of the tape is pinned for it. Nothing has to run beforehand.
 
 use std::io::Read as _;
+use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use api::archive::{ArchiveError, Cut, Recorded};
 use flow::{Filter, Timestamp, clock};
-use replay::{Pins, TapeError, stretches_between};
+use replay::{Pins, Stretch, TapeError, stretches_between};
 use store::Slice;
 use store::catalog::{Catalog, Recording, RecordingCounts, RecordingState};
 use store::question::Window;
 
-use super::failing::{failed, of_store};
+use super::failing::failed;
 use super::spool::PRE_ROLL;
 use super::{NOBODY, RunningArchive};
 use crate::config::Config;
@@ -18,17 +20,21 @@ use crate::server::taping::Request;
 
 /// How long a recording goes on that nobody stops. Longer ones are cut from the past, or by their end.
 const UNTIL_STOPPED: Duration = Duration::from_secs(24 * 3600);
-/// Everything is pinned for it while somebody finds out what a recording needs.
-const CUTTING: &str = "cutting";
+
+/// All that can be on a tape.
+const EVER: Window = Window {
+    from: Timestamp::from_nanos(i64::MIN),
+    to: Timestamp::MAX,
+};
 
 impl RunningArchive {
     pub(super) async fn cut_one(&self, cut: Cut) -> Result<Recorded, ArchiveError> {
         self.check_store()?;
         let recording = self.planned(&cut, clock::now())?;
-        self.check_quota(self.tape_octets(&recording.slice)?)
-            .await?;
+        self.check_quota(Some(recording.slice.arrived), 0).await?;
         let everything = 0..=u32::MAX;
-        self.pin(CUTTING.to_owned(), everything).await?;
+        let cutting = format!("cutting {}", recording.id);
+        self.pin(cutting.clone(), everything).await?;
         let added: Result<Recording, ArchiveError> = async {
             self.check_something_is_there(&recording).await?;
             let number = self.catalog.add_recording(&recording).await?;
@@ -40,7 +46,7 @@ impl RunningArchive {
             Ok(recording)
         }
         .await;
-        self.unpin(CUTTING.to_owned()).await?;
+        self.unpin(cutting).await?;
         let recording = added?;
         tracing::info!(
             recording.name, recording.number, from = %recording.slice.arrived.from, to = %recording.slice.arrived.to,
@@ -89,29 +95,19 @@ impl RunningArchive {
         if to > clock::now() {
             return Ok(());
         }
-        let on_tape =
-            stretches_between(&self.tape(), from, to).map_err(failed("the tape can't be read"))?;
-        if on_tape.is_empty() {
-            let held = self.store.held(Some(&recording.slice)).await;
-            if held.map_err(of_store("the flows can't be counted"))?.flows == 0 {
-                let why = format!(
-                    "nothing that arrived from {from} to {to} is left: {}",
-                    self.reaches()?
-                );
-                return Err(ArchiveError::Refused(why));
-            }
+        if self.stretches(recording.slice.arrived).await?.is_empty()
+            && self.held(recording).await?.flows == 0
+        {
+            let reaches = self.reaches().await?;
+            let why = format!("nothing that arrived from {from} to {to} is left: {reaches}");
+            return Err(ArchiveError::Refused(why));
         }
         Ok(())
     }
 
     /// How far the tape reaches, for people.
-    fn reaches(&self) -> Result<String, ArchiveError> {
-        let all = stretches_between(
-            &self.tape(),
-            Timestamp::from_nanos(i64::MIN),
-            Timestamp::MAX,
-        );
-        let all = all.map_err(failed("the tape can't be read"))?;
+    async fn reaches(&self) -> Result<String, ArchiveError> {
+        let all = self.stretches(EVER).await?;
         let oldest = all.iter().map(|stretch| stretch.oldest).min();
         let newest = all.iter().map(|stretch| stretch.newest).max();
         Ok(match oldest.zip(newest) {
@@ -122,16 +118,36 @@ impl RunningArchive {
         })
     }
 
-    /// What all recordings take, and a new one would, against what they may.
-    pub(super) async fn check_quota(&self, new_octets: u64) -> Result<(), ArchiveError> {
+    /// Where on the tape may lie what arrived then.
+    pub(super) async fn stretches(&self, arrived: Window) -> Result<Vec<Stretch>, ArchiveError> {
+        let tape = self.tape();
+        let found = move || stretches_between(&tape, arrived.from, arrived.to);
+        self.blocking(move || found().map_err(failed("the tape can't be read")))
+            .await
+    }
+
+    /// What all recordings take against what they may, with one that is cut of what arrived then, or comes in with so many octets.
+    pub(super) async fn check_quota(
+        &self,
+        cut: Option<Window>,
+        octets: u64,
+    ) -> Result<(), ArchiveError> {
         let most = self.config.recordings.max_octets;
-        let mut taken = new_octets;
+        let mut taken = octets;
+        let mut by_reference = Vec::from_iter(cut);
         for recording in self.catalog.recordings().await? {
-            taken += match recording.state {
-                RecordingState::Referenced => self.tape_octets(&recording.slice)?,
-                _ => recording.counts.octets,
-            };
+            match recording.state {
+                RecordingState::Referenced => by_reference.push(recording.slice.arrived),
+                _ => taken += recording.counts.octets,
+            }
         }
+        // What several need is there once.
+        let on_tape = self.stretches(EVER).await?.into_iter().filter(|stretch| {
+            let is_in = |its: &Window| stretch.oldest < its.to && stretch.newest >= its.from;
+            by_reference.iter().any(is_in)
+        });
+        let on_tape = on_tape.map(|stretch| u64::from(stretch.end.offset - stretch.begin.offset));
+        taken += on_tape.sum::<u64>();
         if taken > most {
             return Err(ArchiveError::Full(format!(
                 "the recordings would take {} MiB, and may take {} MiB: delete some, or raise recordings.max_octets",
@@ -140,17 +156,6 @@ impl RunningArchive {
             )));
         }
         Ok(())
-    }
-
-    /// What a slice takes of the tape.
-    fn tape_octets(&self, slice: &Slice) -> Result<u64, ArchiveError> {
-        let Window { from, to } = slice.arrived;
-        let stretches =
-            stretches_between(&self.tape(), from, to).map_err(failed("the tape can't be read"))?;
-        let octets = stretches
-            .iter()
-            .map(|stretch| u64::from(stretch.end.offset - stretch.begin.offset));
-        Ok(octets.sum())
     }
 
     pub(super) async fn stop_one(&self, name: &str) -> Result<Recorded, ArchiveError> {
@@ -175,8 +180,9 @@ impl RunningArchive {
         recording: &Recording,
     ) -> Result<Option<u32>, ArchiveError> {
         let name = pin_name(recording.number);
-        let segments = segments(&self.tape(), recording);
-        let segments = segments.map_err(failed("the tape can't be read"))?;
+        let (tape, arrived) = (self.tape(), recording.slice.arrived);
+        let found = move || segments(&tape, arrived).map_err(failed("the tape can't be read"));
+        let segments = self.blocking(found).await?;
         let first = segments.as_ref().map(|segments| *segments.start());
         match segments {
             Some(segments) => self.pin(name, segments).await?,
@@ -185,11 +191,7 @@ impl RunningArchive {
         Ok(first)
     }
 
-    async fn pin(
-        &self,
-        name: String,
-        segments: std::ops::RangeInclusive<u32>,
-    ) -> Result<(), ArchiveError> {
+    async fn pin(&self, name: String, segments: RangeInclusive<u32>) -> Result<(), ArchiveError> {
         self.of_tape(|answer| Request::Pin {
             name,
             segments,
@@ -214,10 +216,9 @@ fn pin_name(number: u32) -> String {
 
 /// The segments that a recording needs: those of its time, and before it those that may hold its templates.
 fn segments(
-    tape: &std::path::Path,
-    recording: &Recording,
-) -> Result<Option<std::ops::RangeInclusive<u32>>, TapeError> {
-    let Window { from, to } = recording.slice.arrived;
+    tape: &Path,
+    Window { from, to }: Window,
+) -> Result<Option<RangeInclusive<u32>>, TapeError> {
     let found = stretches_between(tape, from - PRE_ROLL, to)?;
     let first = found.iter().map(|stretch| stretch.begin.segment).min();
     if to > clock::now() {
@@ -237,10 +238,8 @@ pub(crate) async fn pins(
     catalog: &Catalog,
     mut pins: Pins,
 ) -> anyhow::Result<Pins> {
-    for recording in catalog.recordings().await? {
-        if recording.state == RecordingState::Referenced
-            && let Some(segments) = segments(&config.path("tape"), &recording)?
-        {
+    for recording in catalog.recordings_by_reference().await? {
+        if let Some(segments) = segments(&config.path("tape"), recording.slice.arrived)? {
             pins.pin(&pin_name(recording.number), segments);
         }
     }

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::archive::ArchiveError;
+use flow::clock::Stopwatch;
 use flow::{Timestamp, clock};
-use replay::{first_segment, stretches_between};
-use store::catalog::{Recording, RecordingCounts, RecordingState};
+use replay::first_segment;
+use store::catalog::{Note, Recording, RecordingCounts, RecordingState};
 use store::question::Window;
 use store::recording::Held;
 
@@ -20,6 +21,11 @@ use crate::config::{Config, make_private_folder};
 
 /// Between two looks whether a recording is over, or would expire.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long what has arrived may be on its way to the tape: its queue waits two seconds.
+const ON_TAPE_AFTER: Duration = Duration::from_secs(3);
+/// How long somebody waits for a recording to be stored, and how often it is looked.
+const STORED_WAIT_MAX: Duration = Duration::from_secs(60);
+const STORED_LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Before something that failed is tried again.
 const PAUSE: Duration = Duration::from_secs(60);
 /// Rows are copied when so much of the time that they are kept is left, in tenths, and not more than a day.
@@ -45,11 +51,8 @@ impl RunningArchive {
         }
         loop {
             let pause = match self.look(clock::now()).await {
-                Ok(()) => LOOK_EVERY,
-                Err(error) => {
-                    tracing::warn!(error = %crate::output::chain(&error), "a recording cannot be kept now");
-                    PAUSE
-                }
+                true => LOOK_EVERY,
+                false => PAUSE,
             };
             tokio::time::sleep(pause).await;
         }
@@ -139,23 +142,39 @@ impl RunningArchive {
         self.remove_rows(SCRATCH).await
     }
 
-    async fn look(&self, now: Timestamp) -> Result<(), ArchiveError> {
-        for recording in self.catalog.recordings().await? {
-            let is_over = recording.slice.arrived.to <= now;
-            if recording.state != RecordingState::Referenced || !is_over {
-                continue;
-            }
-            let settled = self.settled().get(&recording.number).copied();
-            match settled {
-                Some(settled) if self.is_due(&recording, settled, now)? => {
-                    self.keep_one(&recording).await?;
+    /// Looks at all that are held by reference. Whether all is well: one that is not keeps no other waiting.
+    async fn look(&self, now: Timestamp) -> bool {
+        let mut is_well = true;
+        let mut warn = |name: &str, error: &ArchiveError| {
+            tracing::warn!(recording.name = name, error = %crate::output::chain(error), "a recording cannot be looked after now");
+            is_well = false;
+        };
+        match self.catalog.recordings_by_reference().await {
+            Ok(recordings) => {
+                for recording in recordings {
+                    if let Err(error) = self.look_at(&recording, now).await {
+                        warn(&recording.name, &error);
+                    }
                 }
-                Some(_) => {}
-                None if self.is_stored(&recording)? => self.settle(&recording).await?,
-                None => {}
             }
+            Err(error) => warn("", &error.into()),
         }
-        Ok(())
+        is_well
+    }
+
+    async fn look_at(&self, recording: &Recording, now: Timestamp) -> Result<(), ArchiveError> {
+        if recording.slice.arrived.to > now {
+            return self.end_if_it_fills_the_tape(recording, now).await;
+        }
+        let settled = self.settled().get(&recording.number).copied();
+        match settled {
+            Some(settled) if self.is_due(recording, settled, now)? => {
+                self.keep_one(recording).await
+            }
+            Some(_) => Ok(()),
+            None if self.is_stored(recording, now).await? => self.settle(recording).await,
+            None => Ok(()),
+        }
     }
 
     /// One that is over: what it holds is counted, and no more is pinned than it needs.
@@ -182,14 +201,64 @@ impl RunningArchive {
         held.map_err(of_store("the flows can't be counted"))
     }
 
+    /// What goes on pins all that comes, and a tape that is full of what is pinned could take nothing any more.
+    async fn end_if_it_fills_the_tape(
+        &self,
+        recording: &Recording,
+        now: Timestamp,
+    ) -> Result<(), ArchiveError> {
+        let (_, octets) = self.shared.tape.size();
+        if !is_full(&self.config, octets) {
+            return Ok(());
+        }
+        let first = self.pin_recording(recording).await?;
+        let oldest = first_segment(&self.tape()).map_err(failed("the tape can't be read"))?;
+        if first.is_none_or(|first| oldest.is_some_and(|oldest| first > oldest)) {
+            return Ok(());
+        }
+        tracing::warn!(
+            recording.name,
+            "a recording ends, as the tape is full of it"
+        );
+        let note = Note {
+            at: now,
+            written_by: "flowreel".to_owned(),
+            written_at: now,
+            text: "ended by itself: the tape was full of it".to_owned(),
+        };
+        self.catalog.add_note(recording.number, &note).await?;
+        self.stop_one(&recording.id).await.map(drop)
+    }
+
     /// Whether all that arrived within a recording is in the store.
-    pub(super) fn is_stored(&self, recording: &Recording) -> Result<bool, ArchiveError> {
-        let Window { from, to } = recording.slice.arrived;
-        let stretches =
-            stretches_between(&self.tape(), from, to).map_err(failed("the tape can't be read"))?;
+    async fn is_stored(&self, recording: &Recording, now: Timestamp) -> Result<bool, ArchiveError> {
+        let arrived = recording.slice.arrived;
+        // What has just arrived may not be on tape yet.
+        if arrived.to + ON_TAPE_AFTER > now || self.shared.is_mending() {
+            return Ok(false);
+        }
+        let stretches = self.stretches(arrived).await?;
         let end = stretches.iter().map(|stretch| stretch.end).max();
-        let is_passed = end.is_none_or(|end| end <= self.shared.stored_up_to());
-        Ok(is_passed && !self.shared.is_mending())
+        Ok(end.is_none_or(|end| end <= self.shared.stored_up_to()))
+    }
+
+    /// Waits until a recording that is over is in the store.
+    pub(super) async fn wait_until_stored(
+        &self,
+        recording: &Recording,
+    ) -> Result<(), ArchiveError> {
+        let watch = Stopwatch::start();
+        while !self.is_stored(recording, clock::now()).await? {
+            if watch.elapsed() > STORED_WAIT_MAX {
+                let why = format!(
+                    "'{}' is not in the store yet: try again later",
+                    recording.name
+                );
+                return Err(ArchiveError::Conflict(why));
+            }
+            tokio::time::sleep(STORED_LOOK_EVERY).await;
+        }
+        Ok(())
     }
 
     /// Whether the tape wants its segments back, or rows would expire.
@@ -227,9 +296,7 @@ impl RunningArchive {
         if recording.state == RecordingState::Own {
             return Ok(());
         }
-        if !self.is_stored(recording)? {
-            return refused("is not in the store yet: try again later");
-        }
+        self.wait_until_stored(recording).await?;
         let _alone = self.at_work.lock().await;
         // Somebody may have done it, or removed it, while this waited.
         let recording = &self.recording(&recording.id).await?;
@@ -358,10 +425,9 @@ impl RunningArchive {
     ///
     /// One goes on, or can't be kept: nothing may be changed.
     pub(crate) async fn keep_from(&self, arrived: Window) -> Result<(), ArchiveError> {
-        for recording in self.catalog.recordings().await? {
+        for recording in self.catalog.recordings_by_reference().await? {
             let its = recording.slice.arrived;
-            let is_hit = its.from < arrived.to && its.to > arrived.from;
-            if is_hit && recording.state == RecordingState::Referenced {
+            if its.from < arrived.to && its.to > arrived.from {
                 self.keep_one(&recording).await?;
             }
         }

@@ -36,12 +36,11 @@ impl RunningArchive {
             let why = format!("'{name}' goes on: stop it first");
             return Err(ArchiveError::Conflict(why));
         }
+        if recording.state == RecordingState::Referenced {
+            self.wait_until_stored(&recording).await?;
+        }
         let _alone = self.at_work.lock().await;
         let recording = self.recording(&recording.id).await?;
-        if recording.state == RecordingState::Referenced && !self.is_stored(&recording)? {
-            let why = format!("'{name}' is not in the store yet: try again later");
-            return Err(ArchiveError::Conflict(why));
-        }
         let number = FILES.fetch_add(1, Ordering::Relaxed);
         let staging = self
             .config

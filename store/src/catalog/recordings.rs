@@ -150,10 +150,21 @@ impl Catalog {
     ///
     /// The catalog can't be read or is damaged.
     pub async fn recordings(&self) -> Result<Vec<Recording>, CatalogError> {
-        let rows: Vec<RecordingRow> = sqlx::query_as("SELECT * FROM recordings ORDER BY number")
-            .fetch_all(&self.pool)
-            .await
-            .map_err(CatalogError::reading("the recordings"))?;
+        let rows = sqlx::query_as("SELECT * FROM recordings ORDER BY number");
+        let rows: Result<Vec<RecordingRow>, _> = rows.fetch_all(&self.pool).await;
+        let rows = rows.map_err(CatalogError::reading("the recordings"))?;
+        rows.into_iter().map(Recording::try_from).collect()
+    }
+
+    /// Those that are held by reference, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Catalog::recordings`].
+    pub async fn recordings_by_reference(&self) -> Result<Vec<Recording>, CatalogError> {
+        let rows = "SELECT * FROM recordings WHERE state = 'referenced' ORDER BY number";
+        let rows: Result<Vec<RecordingRow>, _> = sqlx::query_as(rows).fetch_all(&self.pool).await;
+        let rows = rows.map_err(CatalogError::reading("the recordings"))?;
         rows.into_iter().map(Recording::try_from).collect()
     }
 
