@@ -1,14 +1,14 @@
 //! What the API needs of the recordings, as a trait that the binary implements.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flow::{Filter, Timestamp};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use store::Store;
 use store::catalog::{CatalogError, Note, RecordingCounts};
 use store::question::Window;
+use store::{Slice, Store};
 use utoipa::ToSchema;
 
 /// The recordings of this installation. All methods may touch disk and store.
@@ -31,12 +31,12 @@ pub trait Archive: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Recorded, ArchiveError>>;
     /// Removes one, and what nothing else holds of it.
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), ArchiveError>>;
-    /// Writes one as a file for others; the caller removes it.
+    /// Writes one as a file for others.
     fn export<'a>(
         &'a self,
         name: &'a str,
         wrapping: Wrapping,
-    ) -> BoxFuture<'a, Result<PathBuf, ArchiveError>>;
+    ) -> BoxFuture<'a, Result<Leaving, ArchiveError>>;
     /// Takes one in from a `.reel` file or a capture, which the archive removes.
     fn import(
         &self,
@@ -52,14 +52,36 @@ pub trait Archive: Send + Sync + 'static {
 pub struct Found {
     /// The store that has its rows.
     pub store: Arc<Store>,
-    /// When the rows arrived that it has there; `None` is all rows of the store.
-    pub arrived: Option<Window>,
+    /// Which of that store's rows; `None` is all.
+    pub slice: Option<Slice>,
     /// Which flows are in it. To be asked of a store that has no others, too: what a filter names decides how they are counted.
     pub filter: Filter,
     /// From its beginning to its end, in time of arrival.
     pub window: Window,
-    /// All event times in it.
-    pub all: Window,
+}
+
+/// A file that goes when it is sent, or nobody waits for it any more.
+#[derive(Debug)]
+pub struct Leaving(PathBuf);
+
+impl Leaving {
+    /// This file, which is removed with the value.
+    pub fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "a file that was sent cannot be removed");
+        }
+    }
 }
 
 /// A recording.
@@ -181,6 +203,9 @@ pub enum ArchiveError {
     /// There is no room for it.
     #[error("{0}")]
     Full(String),
+    /// Not now: the store does not answer.
+    #[error("{0}")]
+    Unavailable(String),
     /// It should have worked.
     #[error("{what}")]
     Failed {

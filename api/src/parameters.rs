@@ -97,15 +97,16 @@ impl Asked<'_> {
         let mut subject = self.subject(to, length)?;
         let mut lasted = subject.window;
         if !self.has_time() {
-            subject.window = found.all;
+            let all = found.store.event_time(found.slice.as_ref()).await?;
+            subject.window = all.unwrap_or(found.window);
             lasted = if length < STROKE {
-                found.all
+                subject.window
             } else {
                 found.window
             };
         }
         subject.filter = subject.filter.and(found.filter.clone());
-        subject.arrived = found.arrived;
+        subject.arrived = found.slice.map(|slice| slice.arrived);
         Ok(Resolved {
             store: found.store,
             subject,

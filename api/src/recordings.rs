@@ -1,7 +1,5 @@
 //! Recordings over HTTP: cut, list, note, share, delete.
 
-use std::path::{Path, PathBuf};
-
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -13,7 +11,7 @@ use tokio::io::AsyncReadExt as _;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::ApiError;
-use crate::archive::{ArchiveError, Cut, NewNote, Recorded, Wrapping};
+use crate::archive::{ArchiveError, Cut, Leaving, NewNote, Recorded, Wrapping};
 use crate::error::ErrorBody;
 use crate::imports::take_upload;
 use crate::parameters::{Parameters, Segment};
@@ -140,8 +138,7 @@ pub(crate) async fn file(
         FileKind::Reel => Wrapping::Reel { anonymize },
         FileKind::Pcapng => Wrapping::Pcapng { anonymize },
     };
-    let path = api.archive.export(&name, wrapping).await?;
-    send(Leaving(path)).await
+    send(api.archive.export(&name, wrapping).await?).await
 }
 
 /// Parameters of an import.
@@ -169,23 +166,14 @@ pub(crate) async fn import(
     Ok((StatusCode::CREATED, Json(recorded)))
 }
 
-/// A file that goes when it is sent, or nobody takes it any more.
-struct Leaving(PathBuf);
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_file(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "a file that was sent cannot be removed");
-        }
-    }
-}
-
 async fn send(leaving: Leaving) -> Result<Response, ApiError> {
     let failed = |error: std::io::Error| {
         let what = "the recording's file cannot be read";
         ApiError::because(StatusCode::INTERNAL_SERVER_ERROR, what, &error)
     };
-    let file = open(&leaving.0).await.map_err(failed)?;
+    let file = tokio::fs::File::open(leaving.path())
+        .await
+        .map_err(failed)?;
     let octets = file.metadata().await.map_err(failed)?.len();
     let pieces = futures_util::stream::try_unfold((file, leaving), |(mut file, leaving)| async {
         let mut piece = Vec::with_capacity(PIECE_OCTETS);
@@ -202,16 +190,13 @@ async fn send(leaving: Leaving) -> Result<Response, ApiError> {
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 
-async fn open(path: &Path) -> std::io::Result<tokio::fs::File> {
-    tokio::fs::File::open(path).await
-}
-
 impl From<ArchiveError> for ApiError {
     fn from(error: ArchiveError) -> Self {
         match error {
             ArchiveError::Unknown(why) => Self::not_found(why),
             ArchiveError::Conflict(why) => Self::refused(StatusCode::CONFLICT, why),
-            ArchiveError::Refused(why) => Self::parameter("body", why),
+            ArchiveError::Refused(why) => Self::refused(StatusCode::BAD_REQUEST, why),
+            ArchiveError::Unavailable(why) => Self::refused(StatusCode::SERVICE_UNAVAILABLE, why),
             ArchiveError::Full(why) => Self::refused(StatusCode::INSUFFICIENT_STORAGE, why),
             ArchiveError::Failed { what, source } => {
                 Self::because(StatusCode::INTERNAL_SERVER_ERROR, what, &*source)

@@ -26,6 +26,7 @@ pub mod health;
 pub mod measure;
 pub mod record;
 pub mod site;
+pub mod text;
 
 pub use accounting::{Accounting, DropKind};
 pub use batch::FlowBatch;

@@ -48,7 +48,9 @@ pub(crate) async fn back_up(config: &Config, target: &Path) -> Result<Manifest> 
         let recordings = own_recordings(&catalog).await?;
         copy_tape(&tape, &tape_target).context("tape")?;
         take_recordings(config, target, &recordings).context("recordings")?;
-        let schema = take_store(config, &target.join("store"), &recordings).await?;
+        let place: Option<String> = catalog.setting("archive_id").await?;
+        let own = (place.unwrap_or_default(), recordings.clone());
+        let schema = take_store(config, &target.join("store"), own).await?;
         copy_tape(&tape, &tape_target).context("tape")?;
         take_catalog(&catalog, &target.join("catalog.db")).await?;
         // One that got tables of its own meanwhile, or lost them, is in the catalog and not in the rest, or the other way round.
@@ -119,7 +121,7 @@ fn remove(folder: &Path) -> Result<()> {
 async fn take_store(
     config: &Config,
     target: &Path,
-    recordings: &BTreeSet<u32>,
+    (place, numbers): (String, BTreeSet<u32>),
 ) -> Result<Option<u32>> {
     if config.store.engine != Engine::Embedded {
         return Ok(None);
@@ -128,7 +130,11 @@ async fn take_store(
     let name = format!("backup-{}", clock::now().nanos());
     let written = config.path("store").join("backups").join(&name);
     let done = with_engine(config, async |store: Store| {
-        Ok(store.back_up(&name, recordings).await?)
+        let recordings = numbers
+            .iter()
+            .map(|number| store.recording(&place, *number));
+        let recordings: Vec<Store> = recordings.collect();
+        Ok(store.back_up(&name, &recordings).await?)
     });
     let moved = match done.await {
         Ok(()) => move_folder(&written, target),

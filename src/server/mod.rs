@@ -150,6 +150,8 @@ impl Server {
             requests: road.requests.clone(),
             shared: shared.clone(),
             at_work: Arc::default(),
+            place: catalog.setting("archive_id").await?.unwrap_or_default(),
+            changing: Arc::default(),
             settled: Arc::default(),
         };
         let keeping = tokio::spawn(archive.clone().watch());

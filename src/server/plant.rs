@@ -373,7 +373,8 @@ impl Plant for RunningPlant {
             if !*self.store_ready.borrow() {
                 return Err(not_ready());
             }
-            // Recordings stay as they are.
+            // Recordings stay as they are, and none is cut meanwhile.
+            let _alone = self.archive.changing.write().await;
             let kept = self.archive.keep_from(Window { from, to }).await;
             kept.map_err(|error| match error {
                 ArchiveError::Conflict(why) | ArchiveError::Refused(why) => {

@@ -35,3 +35,6 @@ CREATE TABLE recording_notes (
     written_at INTEGER NOT NULL,
     text       TEXT NOT NULL
 ) STRICT;
+
+-- Tells this data directory's recordings from those of others in one store, for ever.
+INSERT INTO settings (key, value) VALUES ('archive_id', json_quote(lower(hex(randomblob(6)))));

@@ -1,8 +1,6 @@
 //! The database as files, made and read back by ClickHouse itself. For the embedded engine, which keeps them in a folder
 //! beside its tables.
 
-use std::collections::BTreeSet;
-
 use crate::config::Engine;
 use crate::error::StoreError;
 use crate::schema::VERSION;
@@ -10,7 +8,7 @@ use crate::sql::literal;
 use crate::store::Store;
 
 impl Store {
-    /// Writes the database, and those of these recordings, to `backups/{name}` in the engine's folder, where there must be no such
+    /// Writes the database, and those of these [recordings](Self::recording), to `backups/{name}` in the engine's folder, where there must be no such
     /// name yet.
     ///
     /// Each table as it is at some moment of this call, not all at the same: rollups may count rows that `flows` in the
@@ -20,10 +18,9 @@ impl Store {
     ///
     /// [`StoreError::Configuration`] with a server elsewhere, which has backups of its own. Else the store's trouble;
     /// what was written is to be removed.
-    pub async fn back_up(&self, name: &str, recordings: &BTreeSet<u32>) -> Result<(), StoreError> {
+    pub async fn back_up(&self, name: &str, recordings: &[Self]) -> Result<(), StoreError> {
         let mut databases = vec![format!("DATABASE {}", self.config.database)];
-        for number in recordings {
-            let recording = self.recording(*number);
+        for recording in recordings {
             databases.push(format!("DATABASE {}", recording.config.database));
         }
         let what = format!("BACKUP {} TO", databases.join(", "));

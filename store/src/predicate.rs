@@ -40,6 +40,17 @@ pub(crate) fn names_a_place(expr: &Expr) -> bool {
     }
 }
 
+/// Whether a filter says which feed. If not, a recording is of what came by the wire: a capture that is imported later has times of
+/// its own, which may lie in the recording's.
+pub(crate) fn names_a_feed(expr: &Expr) -> bool {
+    match expr {
+        Expr::And(left, right) | Expr::Or(left, right) => names_a_feed(left) || names_a_feed(right),
+        Expr::Not(expr) => names_a_feed(expr),
+        Expr::Is(condition) => matches!(condition, Condition::Number(Number::Feed, ..)),
+        Expr::Any => false,
+    }
+}
+
 fn expression(expr: &Expr, rows: Rows) -> Option<Sql> {
     let inner = |expr: &Expr| expression(expr, rows);
     Some(match expr {

@@ -505,13 +505,23 @@ async fn a_recording_is_found_by_name_id_and_number_until_it_goes() {
         octets: 7000,
     };
     let to = Timestamp::from_seconds(150);
-    let update = catalog.update_recording(number, RecordingState::Own, to, counts);
+    let update = catalog.update_recording(
+        number,
+        (RecordingState::Referenced, RecordingState::Own),
+        to,
+        counts,
+    );
     update.await.unwrap();
     let now = catalog.recording("friday").await.unwrap();
     assert_eq!((now.state, now.counts), (RecordingState::Own, counts));
     assert_eq!(now.slice.arrived.to, to);
 
-    let update = catalog.update_recording(number, RecordingState::Deleting, to, counts);
+    let update = catalog.update_recording(
+        number,
+        (RecordingState::Own, RecordingState::Deleting),
+        to,
+        counts,
+    );
     update.await.unwrap();
     let error = catalog.recording("friday").await.unwrap_err();
     assert_eq!(error.to_string(), "the catalog has no recording 'friday'");
@@ -542,7 +552,7 @@ async fn a_recording_without_a_name_of_its_own_is_refused() {
         assert!(
             refused(name, 'c')
                 .await
-                .contains("is none: write 1 to 200 octets")
+                .contains("is none: write 1 to 200 characters")
         );
     }
 }

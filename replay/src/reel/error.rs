@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use flow::text::is_shown;
+
 /// Characters of somebody else's text that an error shows.
 const SHOWN_CHARS: usize = 120;
 
@@ -93,7 +95,7 @@ pub(crate) fn shown(text: &str) -> String {
         .chars()
         .take(SHOWN_CHARS)
         .flat_map(|c| -> Box<dyn Iterator<Item = char>> {
-            match is_printable(c) {
+            match is_shown(c) {
                 true => Box::new(std::iter::once(c)),
                 false => Box::new(c.escape_unicode()),
             }
@@ -103,14 +105,6 @@ pub(crate) fn shown(text: &str) -> String {
         shown.push('…');
     }
     shown
-}
-
-/// Whether a character leaves the others of its line where they are.
-pub(crate) fn is_printable(c: char) -> bool {
-    let moves_others = matches!(c,
-        // Line and paragraph separators, and what turns the direction of writing.
-        '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    !c.is_control() && !moves_others
 }
 
 #[cfg(test)]

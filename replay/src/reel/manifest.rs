@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use flow::Timestamp;
+use flow::text::is_shown;
 use serde::{Deserialize, Serialize};
 
 use crate::reel::checksum::{self, is_hex};
-use crate::reel::error::{ReelError, is_printable, shown};
+use crate::reel::error::{ReelError, shown};
 use crate::reel::part::PartKind;
 use crate::reel::{MANIFEST_OCTETS_MAX, NAME_CHARS_MAX, PARTS_MAX};
 
@@ -47,6 +48,8 @@ pub struct Manifest {
     /// Checksum over the ordered rows of its flows, by which two collectors can compare them; opaque here. Empty if it was
     /// not made.
     pub flows_sha256: String,
+    /// The columns of the rows that it is made over, in order.
+    pub flows_columns: Vec<String>,
     /// The parts in the order of the file. Set by the writer.
     pub parts: Vec<PartEntry>,
 }
@@ -176,7 +179,7 @@ impl Manifest {
         // People write long filters on several lines.
         let filter = self.filter.replace(['\n', '\t'], " ");
         for (field, text) in names.into_iter().chain([("filter", &filter)]) {
-            if !text.chars().all(is_printable) {
+            if !text.chars().all(is_shown) {
                 return Err(format!(
                     "{field} has characters that cannot be shown: '{}'",
                     shown(text)

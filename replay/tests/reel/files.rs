@@ -37,6 +37,7 @@ pub(crate) fn described() -> Manifest {
             exporters: 2,
         },
         flows_sha256: sum(b"rows"),
+        flows_columns: vec!["octets".to_owned()],
         ..Manifest::default()
     }
 }
@@ -96,6 +97,7 @@ pub(crate) fn manifest() -> Value {
         "anonymized": true,
         "counts": {"datagrams": 12, "flows": 345, "exporters": 2},
         "flows_sha256": sum(b"rows"),
+        "flows_columns": ["octets"],
         "parts": parts,
     })
 }

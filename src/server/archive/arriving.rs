@@ -19,9 +19,9 @@ use store::recording::{Held, Rows};
 use store::{Slice, Store};
 use tokio::sync::mpsc;
 
-use super::cutting::new_id;
+use super::cutting::by_chance;
 use super::failing::{failed, of_store};
-use super::keeping::{partial, place, remove_folder};
+use super::folders::{partial, place, remove_folder};
 use super::{NOBODY, RunningArchive, counts};
 use crate::config::{field_table, make_private_folder};
 
@@ -55,7 +55,7 @@ impl RunningArchive {
             true => self.import_reel(name, &file.0).await?,
             false => self.import_capture(name, &file.0).await?,
         };
-        let recording = self.recording(&number.to_string()).await?;
+        let recording = self.catalog.recording_by_number(number).await?;
         tracing::info!(
             recording.name,
             recording.number,
@@ -86,8 +86,19 @@ impl RunningArchive {
             for part in reel.parts(PartKind::Flows) {
                 let mut file = reel.part(part).map_err(refused)?;
                 let read = rows.read_parquet(&mut file).await;
-                read.map_err(|error| not_ours("flows", &error))?;
+                read.map_err(|error| match error.heals_by_itself() {
+                    true => of_store("the flows can't be stored")(error),
+                    false => not_ours("flows", &error),
+                })?;
+                // A few octets may stand for many rows: no more than it says.
+                let found = rows.inventory().await;
+                let found = found.map_err(of_store("the flows can't be counted"))?;
+                if found.flows > reel.manifest().counts.flows {
+                    break;
+                }
+                self.check_quota(None, found.octets_on_disk).await?;
             }
+            check_flows(reel.manifest(), rows).await?;
             let derived = rows.derive().await;
             derived.map_err(of_store("the sums of the flows"))?;
             let manifest = reel.manifest();
@@ -107,7 +118,7 @@ impl RunningArchive {
         let now = clock::now();
         let recording = Recording {
             number: 0,
-            id: new_id().map_err(failed("no id can be made"))?,
+            id: by_chance::<16>().map_err(failed("no id can be made"))?,
             name,
             state: RecordingState::Making,
             slice: Slice {
@@ -146,7 +157,7 @@ impl RunningArchive {
         fill: impl AsyncFnOnce(&Path, &Store) -> Result<(Held, Window), ArchiveError>,
     ) -> Result<u32, ArchiveError> {
         let number = self.catalog.add_recording(&recording).await?;
-        let rows = self.store.recording(number);
+        let rows = self.own_store(number);
         let folder = self.folder(number);
         let made = async {
             let partial = partial(&folder);
@@ -225,7 +236,8 @@ impl RunningArchive {
                 let refused = writer.insert(&batch, &token, clock::now()).await;
                 let refused = refused.map_err(of_store("the flows can't be stored"))?;
                 if let Some(error) = refused.first_error {
-                    tracing::error!(refused.rows, error, "the store refuses rows of a recording");
+                    let why = format!("the store refuses {} flows of it: {error}", refused.rows);
+                    return Err(ArchiveError::Refused(why));
                 }
             }
             Ok(())
@@ -264,44 +276,48 @@ fn described(reel: &Reel, name: Option<String>) -> Result<Recording, ArchiveErro
     })
 }
 
+/// Whether so many rows came in as the manifest says, of its time.
+async fn check_flows(manifest: &Manifest, rows: &Store) -> Result<(), ArchiveError> {
+    let uncounted = || of_store("the flows can't be counted");
+    let found = rows.inventory().await.map_err(uncounted())?.flows;
+    if found != manifest.counts.flows {
+        return says("flows", manifest.counts.flows, found);
+    }
+    let outside = rows.outside(arrived(manifest)).await;
+    match outside.map_err(uncounted())? {
+        0 => Ok(()),
+        outside => says("flows outside its time", 0, outside),
+    }
+}
+
 /// Whether what came in is what the manifest says.
 async fn check_held(
     manifest: &Manifest,
     rows: &Store,
     datagrams: u64,
 ) -> Result<Held, ArchiveError> {
-    let all = of_store("the flows can't be counted");
-    let held = rows.held(None).await.map_err(all)?;
-    let within = Slice {
-        arrived: arrived(manifest),
-        filter: Filter::any(),
-    };
-    let within = rows.held(Some(&within)).await;
-    let within = within.map_err(of_store("the flows can't be counted"))?;
-    let wrong = |what: &str, said: u64, found: u64| {
-        let why = format!("the file's manifest says {said} {what}, and there are {found}");
-        Err(ArchiveError::Refused(why))
-    };
-    if held.flows != manifest.counts.flows {
-        return wrong("flows", manifest.counts.flows, held.flows);
-    }
-    if within.flows != held.flows {
-        return wrong("flows in its time", held.flows, within.flows);
-    }
     if datagrams != manifest.counts.datagrams {
-        return wrong("datagrams", manifest.counts.datagrams, datagrams);
+        return says("datagrams", manifest.counts.datagrams, datagrams);
     }
-    let all = Rows {
-        store: rows,
-        slice: None,
-        disguise: None,
-    };
-    let digest = all.digest().await;
-    if digest.map_err(of_store("the flows can't be read"))? != manifest.flows_sha256 {
-        let why = "the file's flows do not have the checksum that its manifest says";
-        return Err(ArchiveError::Refused(why.to_owned()));
+    if !manifest.flows_sha256.is_empty() {
+        let all = Rows {
+            store: rows,
+            slice: None,
+            disguise: None,
+        };
+        let digest = all.digest(&manifest.flows_columns).await;
+        if digest.map_err(of_store("the flows can't be read"))? != manifest.flows_sha256 {
+            let why = "the file's flows do not have the checksum that its manifest says";
+            return Err(ArchiveError::Refused(why.to_owned()));
+        }
     }
-    Ok(held)
+    let held = rows.held(None).await;
+    held.map_err(of_store("the flows can't be counted"))
+}
+
+fn says<T>(what: &str, said: u64, found: u64) -> Result<T, ArchiveError> {
+    let why = format!("the file's manifest says {said} {what}, and there are {found}");
+    Err(ArchiveError::Refused(why))
 }
 
 /// Puts the segments of a file into a folder, and counts their datagrams.

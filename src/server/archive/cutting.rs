@@ -2,18 +2,18 @@
 
 use std::io::Read as _;
 use std::ops::RangeInclusive;
-use std::path::Path;
 use std::time::Duration;
 
 use api::archive::{ArchiveError, Cut, Recorded};
 use flow::{Filter, Timestamp, clock};
-use replay::{Pins, Stretch, TapeError, stretches_between};
+use replay::{Pins, Stretch, stretches_between};
 use store::Slice;
 use store::catalog::{Catalog, Recording, RecordingCounts, RecordingState};
 use store::question::Window;
 
 use super::failing::failed;
-use super::spool::PRE_ROLL;
+use super::keeping::rows_due;
+use super::spool::{PRE_ROLL, is_head};
 use super::{NOBODY, RunningArchive};
 use crate::config::Config;
 use crate::server::taping::Request;
@@ -30,6 +30,10 @@ const EVER: Window = Window {
 impl RunningArchive {
     pub(super) async fn cut_one(&self, cut: Cut) -> Result<Recorded, ArchiveError> {
         self.check_store()?;
+        let Ok(_steady) = self.changing.try_read() else {
+            let why = "what arrived in the past is being decoded again: cut it when that is done";
+            return Err(ArchiveError::Conflict(why.to_owned()));
+        };
         let recording = self.planned(&cut, clock::now())?;
         self.check_quota(Some(recording.slice.arrived), 0).await?;
         let everything = 0..=u32::MAX;
@@ -57,7 +61,9 @@ impl RunningArchive {
 
     fn planned(&self, cut: &Cut, now: Timestamp) -> Result<Recording, ArchiveError> {
         let refused = |why: String| Err(ArchiveError::Refused(why));
-        let to = cut.to.unwrap_or(now + UNTIL_STOPPED);
+        // It can be given rows of its own when it is over only.
+        let due = rows_due(cut.from, self.config.store.retention.flows_days);
+        let to = cut.to.unwrap_or((now + UNTIL_STOPPED).min(due));
         if cut.from >= to {
             return refused(format!("'from' ({}) is not before 'to' ({to})", cut.from));
         }
@@ -66,13 +72,18 @@ impl RunningArchive {
                 "a recording begins by now ({now}) and ends within 24 hours from now"
             ));
         }
+        if to > now && to > due {
+            return refused(format!(
+                "its first flows expire before it would end ({to}): let it end by {due}, or begin later"
+            ));
+        }
         let filter = match Filter::parse(&cut.filter) {
             Ok(filter) => filter,
             Err(error) => return refused(format!("the filter is wrong at {error}")),
         };
         Ok(Recording {
             number: 0,
-            id: new_id().map_err(failed("no id can be made"))?,
+            id: by_chance::<16>().map_err(failed("no id can be made"))?,
             name: cut.name.clone(),
             state: RecordingState::Referenced,
             slice: Slice {
@@ -159,19 +170,27 @@ impl RunningArchive {
     }
 
     pub(super) async fn stop_one(&self, name: &str) -> Result<Recorded, ArchiveError> {
-        let mut recording = self.recording(name).await?;
+        let recording = self.recording(name).await?;
         let now = clock::now();
         if recording.slice.arrived.to <= now {
             let why = format!("'{name}' ended at {}", recording.slice.arrived.to);
             return Err(ArchiveError::Conflict(why));
         }
-        recording.slice.arrived.to = now;
-        let (state, counts) = (recording.state, recording.counts);
-        let updated = self
-            .catalog
-            .update_recording(recording.number, state, now, counts);
-        updated.await?;
-        self.shown(recording).await
+        self.end(&recording, now).await?;
+        let ended = self.catalog.recording_by_number(recording.number).await?;
+        self.shown(ended).await
+    }
+
+    /// Ends a recording that goes on.
+    pub(super) async fn end(
+        &self,
+        recording: &Recording,
+        now: Timestamp,
+    ) -> Result<(), ArchiveError> {
+        let states = (recording.state, recording.state);
+        let (number, counts) = (recording.number, recording.counts);
+        let updated = self.catalog.update_recording(number, states, now, counts);
+        Ok(updated.await?)
     }
 
     /// Pins what a recording needs of the tape, and nothing more once it is over. Gives the first segment.
@@ -180,9 +199,17 @@ impl RunningArchive {
         recording: &Recording,
     ) -> Result<Option<u32>, ArchiveError> {
         let name = pin_name(recording.number);
-        let (tape, arrived) = (self.tape(), recording.slice.arrived);
-        let found = move || segments(&tape, arrived).map_err(failed("the tape can't be read"));
-        let segments = self.blocking(found).await?;
+        let (arrived, now) = (recording.slice.arrived, clock::now());
+        let all = Window {
+            from: arrived.from - PRE_ROLL,
+            to: arrived.to,
+        };
+        let all = self.stretches(all).await?;
+        let segments = match segments(&all, arrived, now) {
+            // Nothing of it is there yet: all that comes may be.
+            None if arrived.to > now => Some(0..=u32::MAX),
+            found => found,
+        };
         let first = segments.as_ref().map(|segments| *segments.start());
         match segments {
             Some(segments) => self.pin(name, segments).await?,
@@ -216,16 +243,23 @@ fn pin_name(number: u32) -> String {
 
 /// The segments that a recording needs: those of its time, and before it those that may hold its templates.
 fn segments(
-    tape: &Path,
+    all: &[Stretch],
     Window { from, to }: Window,
-) -> Result<Option<RangeInclusive<u32>>, TapeError> {
-    let found = stretches_between(tape, from - PRE_ROLL, to)?;
-    let first = found.iter().map(|stretch| stretch.begin.segment).min();
-    if to > clock::now() {
-        return Ok(Some(first.unwrap_or(0)..=u32::MAX));
-    }
-    let last = found.iter().map(|stretch| stretch.end.segment).max();
-    Ok(first.zip(last).map(|(first, last)| first..=last))
+    now: Timestamp,
+) -> Option<RangeInclusive<u32>> {
+    let within = all
+        .iter()
+        .filter(|stretch| stretch.oldest < to && stretch.newest >= from);
+    let (first, last) = within.fold(None, |found: Option<(u32, u32)>, stretch| {
+        let (first, last) = (stretch.begin.segment, stretch.end.segment);
+        Some(found.map_or((first, last), |(a, b)| (a.min(first), b.max(last))))
+    })?;
+    let before = all.iter().filter(|stretch| {
+        stretch.oldest < from && stretch.newest >= from - PRE_ROLL && is_head(stretch.begin, first)
+    });
+    let head = before.map(|stretch| stretch.begin.segment).min();
+    let last = if to > now { u32::MAX } else { last };
+    Some(head.unwrap_or(first).min(first)..=last)
 }
 
 /// Pins for all recordings that the tape holds, before it makes room for the first time.
@@ -238,17 +272,26 @@ pub(crate) async fn pins(
     catalog: &Catalog,
     mut pins: Pins,
 ) -> anyhow::Result<Pins> {
-    for recording in catalog.recordings_by_reference().await? {
-        if let Some(segments) = segments(&config.path("tape"), recording.slice.arrived)? {
+    let recordings = catalog.recordings_by_reference().await?;
+    if recordings.is_empty() {
+        return Ok(pins);
+    }
+    let all = stretches_between(&config.path("tape"), EVER.from, EVER.to)?;
+    for recording in recordings {
+        // One that goes on holds what comes, though nothing of it is there yet.
+        let arrived = recording.slice.arrived;
+        let now = clock::now();
+        let none = (arrived.to > now).then_some(u32::MAX..=u32::MAX);
+        if let Some(segments) = segments(&all, arrived, now).or(none) {
             pins.pin(&pin_name(recording.number), segments);
         }
     }
     Ok(pins)
 }
 
-/// 32 hex digits by chance.
-pub(super) fn new_id() -> std::io::Result<String> {
-    let mut octets = [0_u8; 16];
+/// As many octets by chance, as hex digits.
+pub(super) fn by_chance<const OCTETS: usize>() -> std::io::Result<String> {
+    let mut octets = [0_u8; OCTETS];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut octets)?;
     Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
 }

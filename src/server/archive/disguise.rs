@@ -1,6 +1,5 @@
 //! A recording that can be shown to others: the same key for datagrams, flows and enrichment.
 
-use std::io::Read as _;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
@@ -14,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use store::recording::OtherAddresses;
 
 use super::RunningArchive;
+use super::cutting::by_chance;
 use super::failing::failed;
 use crate::config::field_table;
 
@@ -35,20 +35,18 @@ impl RunningArchive {
     /// The operator's key, or one that was made by chance the first time.
     async fn key(&self) -> Result<Key, ArchiveError> {
         if let Some(path) = &self.config.recordings.anonymize_key_file {
-            let text = std::fs::read_to_string(path);
-            let text = text.map_err(failed("recordings.anonymize_key_file can't be read"))?;
+            let failed = |source: Box<dyn std::error::Error + Send + Sync>| ArchiveError::Failed {
+                what: format!("recordings.anonymize_key_file = '{}'", path.display()),
+                source,
+            };
+            let text = std::fs::read_to_string(path).map_err(|error| failed(error.into()))?;
             let key = text.trim().parse::<Key>();
-            return key.map_err(failed("recordings.anonymize_key_file has no key"));
+            return key.map_err(|error| failed(error.into()));
         }
         if let Some(known) = self.catalog.setting::<String>(SETTING).await? {
             return known.parse::<Key>().map_err(failed("the catalog's key"));
         }
-        let mut octets = [0_u8; 32];
-        let source = std::fs::File::open("/dev/urandom");
-        source
-            .and_then(|mut source| source.read_exact(&mut octets))
-            .map_err(failed("no key can be made"))?;
-        let text: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+        let text = by_chance::<32>().map_err(failed("no key can be made"))?;
         let key = text.parse::<Key>().map_err(failed("no key can be made"))?;
         self.catalog.set_setting(SETTING, &text).await?;
         Ok(key)
@@ -96,6 +94,13 @@ pub(super) fn tape(
             tape.append(&other).map_err(unwritten())?;
         }
     }
+    let done = anonymizer.counts();
+    if done.unreadable + done.sets_unknown + done.sets_misfit > 0 {
+        tracing::warn!(
+            ?done,
+            "what can't be read of a recording is left out of its file, or overwritten"
+        );
+    }
     tape.finish().map(drop).map_err(unwritten())
 }
 
@@ -119,8 +124,10 @@ pub(super) fn rules(anonymizer: &Anonymizer, mut rules: Rules) -> Rules {
 pub(super) fn manifest(manifest: Manifest) -> Manifest {
     let digest = Sha256::digest(format!("anonymized {}", manifest.id));
     let id = digest.iter().take(16);
+    let id: String = id.map(|octet| format!("{octet:02x}")).collect();
     Manifest {
-        id: id.map(|octet| format!("{octet:02x}")).collect(),
+        name: format!("anonymized {}", id.get(..8).unwrap_or_default()),
+        id,
         filter: String::new(),
         cut_by: String::new(),
         collector: String::new(),

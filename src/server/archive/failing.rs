@@ -17,6 +17,9 @@ pub(super) fn failed<E: std::error::Error + Send + Sync + 'static>(
 pub(super) fn of_store(what: &'static str) -> impl FnOnce(StoreError) -> ArchiveError {
     move |error| match error {
         StoreError::Question(why) => ArchiveError::Refused(why),
+        away if away.heals_by_itself() => {
+            ArchiveError::Unavailable(format!("{what}: {}", crate::output::chain(&away)))
+        }
         other => failed(what)(other),
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use api::archive::{ArchiveError, Standing, Wrapping};
+use api::archive::{ArchiveError, Leaving, Standing, Wrapping};
 use collector::capture::{CaptureWriter, Format, Framing};
 use collector::rewrite::Anonymizer;
 use flow::clock;
@@ -17,7 +17,7 @@ use store::{Slice, Store};
 
 use super::disguise::{self, Under};
 use super::failing::{failed, of_store};
-use super::keeping::remove_folder;
+use super::folders::remove_folder;
 use super::{RunningArchive, shown};
 use crate::config::make_private_folder;
 
@@ -29,7 +29,7 @@ impl RunningArchive {
         &self,
         name: &str,
         wrapping: Wrapping,
-    ) -> Result<PathBuf, ArchiveError> {
+    ) -> Result<Leaving, ArchiveError> {
         self.check_store()?;
         let recording = self.recording(name).await?;
         if shown(recording.clone(), clock::now()).state == Standing::Recording {
@@ -40,7 +40,8 @@ impl RunningArchive {
             self.wait_until_stored(&recording).await?;
         }
         let _alone = self.at_work.lock().await;
-        let recording = self.recording(&recording.id).await?;
+        let recording = self.catalog.recording_by_number(recording.number).await?;
+        self.check_room(&recording).await?;
         let number = FILES.fetch_add(1, Ordering::Relaxed);
         let staging = self
             .config
@@ -55,7 +56,7 @@ impl RunningArchive {
         if let Err(error) = remove_folder(&staging) {
             tracing::warn!(path = %staging.display(), %error, "what a file was made of cannot be removed");
         }
-        written.map(|()| target)
+        written.map(|()| Leaving::new(target))
     }
 
     async fn write(
@@ -98,33 +99,39 @@ impl RunningArchive {
         (staging, target): (&Path, &Path),
     ) -> Result<(), ArchiveError> {
         let (store, slice) = self.rows_of(recording);
-        let unread = || of_store("the flows can't be read");
-        let disguise = match &anonymizer {
-            Some(anonymizer) => {
-                let made = store.disguise(slice.as_ref(), &Under(anonymizer)).await;
-                Some(made.map_err(unread())?)
-            }
-            None => None,
-        };
+        let mut staged = segments(&tape).map_err(failed("the recording's tape can't be read"))?;
+        let mut manifest = described(recording);
+        let (mut rules, mut notes) = (recording.enrichment.clone(), Vec::new());
         let rows = Rows {
             store: &store,
             slice: slice.as_ref(),
-            disguise: disguise.as_ref(),
+            disguise: None,
         };
-        let mut staged = segments(&tape).map_err(failed("the recording's tape can't be read"))?;
-        staged.extend(flows(rows, staging).await?);
-        let mut manifest = described(recording);
-        manifest.flows_sha256 = rows.digest().await.map_err(unread())?;
-        let held = store.held(slice.as_ref()).await.map_err(unread())?;
-        (manifest.counts.flows, manifest.counts.exporters) = (held.flows, held.exporters);
-        let (mut rules, mut notes) = (recording.enrichment.clone(), Vec::new());
         match &anonymizer {
             Some(anonymizer) => {
-                store.drop_disguise().await.map_err(unread())?;
+                let disguise = store
+                    .disguise(&self.place, slice.as_ref(), &Under(anonymizer))
+                    .await;
+                let written = async {
+                    let disguise = disguise.map_err(of_store("the other addresses"))?;
+                    let rows = Rows {
+                        disguise: Some(&disguise),
+                        ..rows
+                    };
+                    flows(rows, staging, &mut manifest).await
+                };
+                let written = written.await;
+                // Whatever became of it: they tell who is who.
+                let dropped = store.drop_disguise(&self.place).await;
+                dropped.map_err(of_store("the tables of other addresses"))?;
+                staged.extend(written?);
                 rules = disguise::rules(anonymizer, rules);
                 manifest = disguise::manifest(manifest);
             }
-            None => notes = self.catalog.notes(recording.number).await?,
+            None => {
+                staged.extend(flows(rows, staging, &mut manifest).await?);
+                notes = self.catalog.notes(recording.number).await?;
+            }
         }
         let documents = [
             document(staging, PartKind::Enrichment, &rules),
@@ -161,7 +168,7 @@ impl RunningArchive {
     /// The store with the recording's rows, and which of them.
     pub(super) fn rows_of(&self, recording: &Recording) -> (Store, Option<Slice>) {
         match recording.state {
-            RecordingState::Own => (self.own_store(recording), None),
+            RecordingState::Own => (self.own_store(recording.number), None),
             _ => ((*self.store).clone(), Some(recording.slice.clone())),
         }
     }
@@ -218,7 +225,12 @@ fn datagrams(tape: &Path) -> Result<u64, ArchiveError> {
     })
 }
 
-async fn flows(rows: Rows<'_>, staging: &Path) -> Result<Vec<Staged>, ArchiveError> {
+/// Writes the rows as files, and what they are into the manifest.
+async fn flows(
+    rows: Rows<'_>,
+    staging: &Path,
+    manifest: &mut Manifest,
+) -> Result<Vec<Staged>, ArchiveError> {
     let unread = || of_store("the flows can't be written as a file");
     let mut staged = Vec::new();
     for part in rows.parts().await.map_err(unread())? {
@@ -231,6 +243,11 @@ async fn flows(rows: Rows<'_>, staging: &Path) -> Result<Vec<Staged>, ArchiveErr
             path,
         });
     }
+    manifest.flows_columns = rows.digest_columns().await.map_err(unread())?;
+    let digest = rows.digest(&manifest.flows_columns).await;
+    manifest.flows_sha256 = digest.map_err(unread())?;
+    let held = rows.store.held(rows.slice).await.map_err(unread())?;
+    (manifest.counts.flows, manifest.counts.exporters) = (held.flows, held.exporters);
     Ok(staged)
 }
 

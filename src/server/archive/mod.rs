@@ -3,7 +3,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `cutting` | a new recording, and what is pinned for it |
-//! | `keeping` | the task that gives a recording rows and datagrams of its own before others expire, and cleans up at start |
+//! | `keeping` | the task that gives a recording rows and datagrams of its own before others expire |
+//! | `ordering`, `folders` | what was left half done, and what is deleted |
 //! | `spool` | the datagrams of a recording as a tape of its own |
 //! | `leaving`, `disguise` | a recording as a file, under other addresses too |
 //! | `arriving` | a file as a recording |
@@ -16,26 +17,31 @@ mod arriving;
 mod cutting;
 mod disguise;
 mod failing;
+mod folders;
 mod keeping;
 mod leaving;
+mod ordering;
 mod spool;
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use api::archive::{Archive, ArchiveError, Cut, Found, NewNote, Recorded, Standing, Wrapping};
+use api::archive::{
+    Archive, ArchiveError, Cut, Found, Leaving, NewNote, Recorded, Standing, Wrapping,
+};
 use flow::{Timestamp, clock};
 use futures_util::future::BoxFuture;
 use store::Store;
 use store::catalog::{Catalog, Note, Recording, RecordingCounts, RecordingState};
 use store::question::Window;
 use store::recording::Held;
-use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::sync::{Mutex as AsyncMutex, RwLock, watch};
 
 pub(crate) use self::cutting::pins;
-use self::failing::{failed, of_store};
+use self::failing::failed;
 use super::plant::Naming;
 use super::shared::Shared;
 use super::taping::Request;
@@ -60,6 +66,10 @@ pub(crate) struct RunningArchive {
     pub(crate) shared: Arc<Shared>,
     /// Held while a recording gets, or loses, rows and datagrams of its own: one at a time.
     pub(crate) at_work: Arc<AsyncMutex<()>>,
+    /// Tells this installation's recordings from those of others in one store.
+    pub(crate) place: String,
+    /// Held by who changes rows of the past; recordings are cut beside each other.
+    pub(crate) changing: Arc<RwLock<()>>,
     /// Recordings that are over and counted, by number.
     pub(crate) settled: Arc<Mutex<BTreeMap<u32, Settled>>>,
 }
@@ -94,8 +104,24 @@ impl RunningArchive {
     }
 
     /// The store that has only this recording's rows.
-    fn own_store(&self, recording: &Recording) -> Store {
-        self.store.recording(recording.number)
+    fn own_store(&self, number: u32) -> Store {
+        self.store.recording(&self.place, number)
+    }
+
+    /// Does something to its end, whether somebody still waits for it or not.
+    fn detached<T, F>(
+        &self,
+        work: impl FnOnce(Self) -> F,
+    ) -> BoxFuture<'static, Result<T, ArchiveError>>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ArchiveError>> + Send + 'static,
+    {
+        let task = tokio::spawn(work(self.clone()));
+        Box::pin(async {
+            task.await
+                .map_err(failed("a task of the archive is gone"))?
+        })
     }
 
     /// The folder of what is a recording's own.
@@ -202,7 +228,7 @@ impl Archive for RunningArchive {
     }
 
     fn cut(&self, cut: Cut) -> BoxFuture<'_, Result<Recorded, ArchiveError>> {
-        Box::pin(self.cut_one(cut))
+        self.detached(|this| async move { this.cut_one(cut).await })
     }
 
     fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
@@ -210,10 +236,12 @@ impl Archive for RunningArchive {
     }
 
     fn keep<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
-        Box::pin(async move {
-            let recording = self.recording(name).await?;
-            self.keep_one(&recording).await?;
-            self.shown(self.recording(name).await?).await
+        let name = name.to_owned();
+        self.detached(|this| async move {
+            let number = this.recording(&name).await?.number;
+            this.keep_one(number).await?;
+            this.shown(this.catalog.recording_by_number(number).await?)
+                .await
         })
     }
 
@@ -245,9 +273,10 @@ impl Archive for RunningArchive {
     }
 
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), ArchiveError>> {
-        Box::pin(async move {
-            let recording = self.recording(name).await?;
-            self.delete_one(&recording).await
+        let name = name.to_owned();
+        self.detached(|this| async move {
+            let recording = this.recording(&name).await?;
+            this.delete_one(&recording).await
         })
     }
 
@@ -255,8 +284,9 @@ impl Archive for RunningArchive {
         &'a self,
         name: &'a str,
         wrapping: Wrapping,
-    ) -> BoxFuture<'a, Result<PathBuf, ArchiveError>> {
-        Box::pin(self.export_one(name, wrapping))
+    ) -> BoxFuture<'a, Result<Leaving, ArchiveError>> {
+        let name = name.to_owned();
+        self.detached(|this| async move { this.export_one(&name, wrapping).await })
     }
 
     fn import(
@@ -264,7 +294,7 @@ impl Archive for RunningArchive {
         name: Option<String>,
         file: PathBuf,
     ) -> BoxFuture<'_, Result<Recorded, ArchiveError>> {
-        Box::pin(self.import_one(name, file))
+        self.detached(|this| async move { this.import_one(name, file).await })
     }
 
     fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Found, ArchiveError>> {
@@ -278,14 +308,11 @@ impl Archive for RunningArchive {
                 to: to.min(now.max(Timestamp::from_nanos(from.nanos().saturating_add(1)))),
             };
             let (store, slice) = self.rows_of(&recording);
-            let all = store.event_time(slice.as_ref()).await;
-            let all = all.map_err(of_store("the recording's times"))?;
             Ok(Found {
                 store: Arc::new(store),
-                arrived: slice.map(|slice| slice.arrived),
+                slice,
                 filter: recording.slice.filter,
                 window,
-                all: all.unwrap_or(window),
             })
         })
     }

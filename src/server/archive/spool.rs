@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use collector::rewrite::{Knowledge, Latest, LatestConfig};
-use flow::{Datagram, TapePosition, Timestamp};
+use flow::{Datagram, Feed, TapePosition, Timestamp};
 use replay::reel::{Counted, cut_tape};
 use replay::{TapeError, stretches_between};
 use store::question::Window;
@@ -48,8 +48,12 @@ pub(super) fn spool(
         if at >= arrived.to || datagram.is_end_of_feed() {
             return Vec::new();
         }
-        let is_wanted =
-            at >= arrived.from && places.is_none_or(|places| places.contains(&position));
+        // A capture that was imported has times of its own, and is in a recording only if its filter says so.
+        let is_in = match places {
+            Some(places) => places.contains(&position),
+            None => datagram.feed == Feed::WIRE,
+        };
+        let is_wanted = at >= arrived.from && is_in;
         let known = knowledge.of(datagram);
         match &mut told {
             Some(told) if !is_wanted => {
@@ -69,9 +73,13 @@ pub(super) fn spool(
 
 /// Where to begin to read, for what was told before `from`, which is at `begin`.
 fn head(tape: &Path, from: Timestamp, begin: TapePosition) -> Result<TapePosition, TapeError> {
-    let oldest = begin.segment.saturating_sub(PRE_ROLL_SEGMENTS_MAX);
     let earlier = stretches_between(tape, from - PRE_ROLL, from)?;
     let earlier = earlier.iter().map(|stretch| stretch.begin);
-    let head = earlier.filter(|at| at.segment >= oldest).min();
+    let head = earlier.filter(|at| is_head(*at, begin.segment)).min();
     Ok(head.unwrap_or(begin).min(begin))
+}
+
+/// Whether a place before a recording's first segment is near enough to be read.
+pub(super) fn is_head(at: TapePosition, first: u32) -> bool {
+    at.segment >= first.saturating_sub(PRE_ROLL_SEGMENTS_MAX)
 }

@@ -33,7 +33,7 @@ pub use edit::{RulesError, check_rules};
 pub use error::CatalogError;
 pub use imports::{Import, ImportCounts, ImportState};
 pub use merge::merge;
-pub use recordings::{NAME_OCTETS_MAX, Note, Recording, RecordingCounts, RecordingState};
+pub use recordings::{NAME_CHARS_MAX, Note, Recording, RecordingCounts, RecordingState};
 
 /// The numbered SQL files, in order. One that was released never changes: SQLite remembers its checksum.
 const MIGRATIONS: [(i64, &str, &str); 4] = [

@@ -81,13 +81,13 @@ pub struct Note {
     pub text: String,
 }
 
-/// Octets of a name, and of who wrote something.
-pub const NAME_OCTETS_MAX: usize = 200;
+/// Characters of a name, and of who wrote something.
+pub const NAME_CHARS_MAX: usize = 200;
 /// Octets of a note.
 const NOTE_OCTETS_MAX: usize = 10_000;
 /// Recordings, and notes of each: a list that is read as a whole.
-const RECORDINGS_MAX: u32 = 10_000;
-const NOTES_MAX: u32 = 10_000;
+const RECORDINGS_MAX: u32 = 1000;
+const NOTES_MAX: u32 = 1000;
 
 impl Catalog {
     /// Notes a new recording under the next number, which is given back; `recording.number` means nothing.
@@ -97,8 +97,8 @@ impl Catalog {
     /// [`CatalogError::Taken`] if there is one of this name or id, [`CatalogError::Wrong`] if the name is none or there are too many;
     /// else the catalog can't be written.
     pub async fn add_recording(&self, recording: &Recording) -> Result<u32, CatalogError> {
-        check_text("name", &recording.name, NAME_OCTETS_MAX)?;
-        check_text("author", &recording.cut_by, NAME_OCTETS_MAX)?;
+        check_text("name", &recording.name, NAME_CHARS_MAX)?;
+        check_text("author", &recording.cut_by, NAME_CHARS_MAX)?;
         let all: u32 = sqlx::query_scalar("SELECT count(*) FROM recordings")
             .fetch_one(&self.pool)
             .await
@@ -144,16 +144,13 @@ impl Catalog {
         })
     }
 
-    /// All recordings, oldest first, those that are being made or removed as well.
+    /// All recordings, oldest first, those that are being made or removed as well; without their enrichment, which may be long.
     ///
     /// # Errors
     ///
     /// The catalog can't be read or is damaged.
     pub async fn recordings(&self) -> Result<Vec<Recording>, CatalogError> {
-        let rows = sqlx::query_as("SELECT * FROM recordings ORDER BY number");
-        let rows: Result<Vec<RecordingRow>, _> = rows.fetch_all(&self.pool).await;
-        let rows = rows.map_err(CatalogError::reading("the recordings"))?;
-        rows.into_iter().map(Recording::try_from).collect()
+        self.listed("").await
     }
 
     /// Those that are held by reference, oldest first.
@@ -162,10 +159,36 @@ impl Catalog {
     ///
     /// As [`Catalog::recordings`].
     pub async fn recordings_by_reference(&self) -> Result<Vec<Recording>, CatalogError> {
-        let rows = "SELECT * FROM recordings WHERE state = 'referenced' ORDER BY number";
-        let rows: Result<Vec<RecordingRow>, _> = sqlx::query_as(rows).fetch_all(&self.pool).await;
+        self.listed("WHERE state = 'referenced'").await
+    }
+
+    async fn listed(&self, which: &'static str) -> Result<Vec<Recording>, CatalogError> {
+        let columns = "number, id, name, state, arrived_from, arrived_to, filter, cut_by, cut_at, collector, imported_at, anonymized, \
+             '{}' AS enrichment, datagrams, flows, exporters, octets";
+        let sql = format!("SELECT {columns} FROM recordings {which} ORDER BY number");
+        let rows: Result<Vec<RecordingRow>, _> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .fetch_all(&self.pool)
+            .await;
         let rows = rows.map_err(CatalogError::reading("the recordings"))?;
         rows.into_iter().map(Recording::try_from).collect()
+    }
+
+    /// The recording of a number, in whatever state.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::Unknown`] if there is none; else as [`Catalog::recordings`].
+    pub async fn recording_by_number(&self, number: u32) -> Result<Recording, CatalogError> {
+        let row: Option<RecordingRow> = sqlx::query_as("SELECT * FROM recordings WHERE number = ?")
+            .bind(number)
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(CatalogError::reading("a recording"))?;
+        let unknown = || CatalogError::Unknown {
+            what: "recording with the number",
+            name: number.to_string(),
+        };
+        row.ok_or_else(unknown)?.try_into()
     }
 
     /// The recording of a name, an id, or a number.
@@ -190,20 +213,21 @@ impl Catalog {
         row.ok_or_else(unknown)?.try_into()
     }
 
-    /// Notes where a recording is from now on, when it ends, and what it holds.
+    /// Notes where a recording is from now on, when it ends, and what it holds, if it is where it was thought to be.
     ///
     /// # Errors
     ///
-    /// The catalog can't be written; nothing has changed.
+    /// [`CatalogError::Unknown`] if it is somewhere else by now; else the catalog can't be written. Nothing has changed.
     pub async fn update_recording(
         &self,
         number: u32,
-        state: RecordingState,
+        (was, state): (RecordingState, RecordingState),
         to: Timestamp,
         counts: RecordingCounts,
     ) -> Result<(), CatalogError> {
-        sqlx::query(
-            "UPDATE recordings SET state = ?, arrived_to = ?, datagrams = ?, flows = ?, exporters = ?, octets = ? WHERE number = ?",
+        let done = sqlx::query(
+            "UPDATE recordings SET state = ?, arrived_to = ?, datagrams = ?, flows = ?, exporters = ?, octets = ?
+             WHERE number = ? AND state = ?",
         )
         .bind(state.name())
         .bind(to.nanos())
@@ -212,10 +236,17 @@ impl Catalog {
         .bind(signed(counts.exporters))
         .bind(signed(counts.octets))
         .bind(number)
+        .bind(was.name())
         .execute(&self.pool)
         .await
         .map_err(CatalogError::writing("a recording"))?;
-        Ok(())
+        match done.rows_affected() {
+            0 => Err(CatalogError::Unknown {
+                what: "recording of this state with the number",
+                name: number.to_string(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Notes that a recording that was being made is whole, and what it holds.
@@ -235,7 +266,8 @@ impl Catalog {
             .execute(&self.pool)
             .await
             .map_err(CatalogError::writing("a recording"))?;
-        self.update_recording(number, RecordingState::Own, arrived.to, counts)
+        let states = (RecordingState::Making, RecordingState::Own);
+        self.update_recording(number, states, arrived.to, counts)
             .await
     }
 
@@ -259,7 +291,7 @@ impl Catalog {
     ///
     /// [`CatalogError::Wrong`] if it is empty or too long, or there are too many; else the catalog can't be written.
     pub async fn add_note(&self, number: u32, note: &Note) -> Result<(), CatalogError> {
-        check_text("author", &note.written_by, NAME_OCTETS_MAX)?;
+        check_text("author", &note.written_by, NAME_CHARS_MAX)?;
         if note.text.trim().is_empty() || note.text.len() > NOTE_OCTETS_MAX {
             let why = format!("a note has 1 to {NOTE_OCTETS_MAX} octets");
             return Err(CatalogError::Wrong(why));
@@ -325,13 +357,15 @@ impl RecordingState {
 }
 
 /// A name that a person can type and see.
-fn check_text(what: &str, text: &str, octets_max: usize) -> Result<(), CatalogError> {
-    let is_shown = !text.chars().any(char::is_control);
-    if text.trim() == text && (1..=octets_max).contains(&text.len()) && is_shown {
+fn check_text(what: &str, text: &str, chars_max: usize) -> Result<(), CatalogError> {
+    if text.trim() == text
+        && (1..=chars_max).contains(&text.chars().count())
+        && !text.chars().any(|letter| !flow::text::is_shown(letter))
+    {
         return Ok(());
     }
     Err(CatalogError::Wrong(format!(
-        "the {what} {text:?} is none: write 1 to {octets_max} octets without control characters, and no space around them"
+        "the {what} {text:?} is none: write 1 to {chars_max} characters that can be shown, and no space around them"
     )))
 }
 

@@ -21,7 +21,7 @@ pub trait OtherAddresses: Sync {
     fn application(&self, name: &str) -> String;
 }
 
-/// Tables of what addresses become. [Drop](Store::drop_disguise) them when the rows have left.
+/// Tables of what addresses become. [Drop](Store::drop_disguise) them when the rows have left, or could not: they tell who is who.
 #[derive(Clone, Debug)]
 pub struct Disguise {
     database: String,
@@ -40,6 +40,7 @@ impl Store {
     /// [`StoreError::Question`] on a cluster, whose servers would each need the tables; else the store's trouble.
     pub async fn disguise(
         &self,
+        place: &str,
         slice: Option<&Slice>,
         others: &dyn OtherAddresses,
     ) -> Result<Disguise, StoreError> {
@@ -47,9 +48,9 @@ impl Store {
             let message = "a store on a cluster cannot write rows under other addresses";
             return Err(StoreError::Question(message.to_owned()));
         }
-        self.drop_disguise().await?;
+        self.drop_disguise(place).await?;
         let disguise = Disguise {
-            database: self.disguised(),
+            database: disguised(place),
         };
         self.run(format!("CREATE DATABASE {}", disguise.database))
             .await?;
@@ -59,8 +60,8 @@ impl Store {
             .distinct(&format!("assumeNotNull({addresses})"), slice)
             .await?;
         let lines = addresses
-            .iter()
-            .map(|Address { value }| format!("{value}\t{}", others.address(*value)));
+            .into_iter()
+            .map(|Address { value }| format!("{value}\t{}", others.address(value)));
         self.fill(&disguise, ("addresses", "IPv6"), lines).await?;
         let macs = format!(
             "arrayJoin(mapValues(mapFilter((key, mac) -> key IN ('{}'), rare_numbers)))",
@@ -68,18 +69,18 @@ impl Store {
         );
         let macs: Vec<Number> = self.distinct(&macs, slice).await?;
         let lines = macs
-            .iter()
-            .map(|Number { value }| format!("{value}\t{}", others.mac(*value)));
+            .into_iter()
+            .map(|Number { value }| format!("{value}\t{}", others.mac(value)));
         self.fill(&disguise, ("macs", "UInt64"), lines).await?;
         let learned = "toString(if(application_source = 'learned', application, ''))";
         let names: Vec<Name> = self.distinct(learned, slice).await?;
-        let lines = names.iter().map(|Name { value }| {
+        let lines = names.into_iter().map(|Name { value }| {
             let other = if value.is_empty() {
                 String::new()
             } else {
-                others.application(value)
+                others.application(&value)
             };
-            format!("{}\t{}", escaped(value), escaped(&other))
+            format!("{}\t{}", escaped(&value), escaped(&other))
         });
         self.fill(&disguise, ("applications", "String"), lines)
             .await?;
@@ -91,13 +92,9 @@ impl Store {
     /// # Errors
     ///
     /// The store's trouble.
-    pub async fn drop_disguise(&self) -> Result<(), StoreError> {
-        self.run(format!("DROP DATABASE IF EXISTS {} SYNC", self.disguised()))
+    pub async fn drop_disguise(&self, place: &str) -> Result<(), StoreError> {
+        self.run(format!("DROP DATABASE IF EXISTS {} SYNC", disguised(place)))
             .await
-    }
-
-    fn disguised(&self) -> String {
-        format!("{}_disguise", self.config.database)
     }
 
     async fn run(&self, statement: String) -> Result<(), StoreError> {
@@ -126,10 +123,12 @@ impl Store {
             "CREATE TABLE {table} (value {kind}, other {kind}) ENGINE = Join(ANY, LEFT, value)"
         ))
         .await?;
-        let lines: Vec<String> = lines.collect();
-        let pieces = lines
-            .chunks(LINES)
-            .map(|lines| Bytes::from(lines.join("\n") + "\n"));
+        let mut lines = lines.peekable();
+        let pieces = std::iter::from_fn(|| {
+            lines.peek()?;
+            let some: Vec<String> = lines.by_ref().take(LINES).collect();
+            Some(Bytes::from(some.join("\n") + "\n"))
+        });
         let statement = format!("INSERT INTO {table} FORMAT TabSeparated");
         insert_block(&self.client, statement, pieces, None, || ())
             .await
@@ -170,6 +169,11 @@ impl Disguise {
         let table = literal(&format!("{}.{table}", self.database));
         format!("joinGet({table}, 'other', {value})")
     }
+}
+
+/// One for each who keeps recordings, whatever store they are in.
+fn disguised(place: &str) -> String {
+    format!("flowreel_disguise_{place}")
 }
 
 /// As text stands in a line of tab-separated ones.

@@ -11,11 +11,11 @@ use super::{Slice, matching};
 use crate::error::StoreError;
 use crate::question::Window;
 use crate::select::arrived;
-use crate::sql::Sql;
+use crate::sql::{Sql, literal};
 use crate::store::Store;
 
 /// Rows of a Parquet file: what a reader, here or elsewhere, holds in memory at a time.
-pub const PARQUET_ROWS_MAX: u64 = 1_000_000;
+pub const PARQUET_ROWS_MAX: u64 = 250_000;
 
 /// What is not the rows' own: where and when they were stored.
 const OF_A_PLACE: [&str; 5] = [
@@ -28,6 +28,10 @@ const OF_A_PLACE: [&str; 5] = [
 
 /// As they arrived; the order of the tape where the clock did not move.
 const IN_ORDER: &str = "received_at, collector, tape_segment, tape_offset, record_offset";
+
+/// Rows are put in order on disk where a second has more of them than memory should hold.
+const LEAVE_SETTINGS: &str = "max_execution_time = 0, prefer_column_name_to_alias = 1, max_threads = 1, max_block_size = 8192, \
+     max_bytes_before_external_sort = 67108864";
 
 /// Rows that leave.
 #[derive(Clone, Copy, Debug)]
@@ -81,35 +85,54 @@ impl Rows<'_> {
             format!("{text} AS `{}`", column.name)
         });
         let texts: Vec<String> = texts.collect();
-        let sql = self.in_order(&texts.join(", "), part)?.then(
-            "\nSETTINGS max_execution_time = 0, prefer_column_name_to_alias = 1, output_format_parquet_compression_method = 'zstd', \
-             output_format_parquet_parallel_encoding = 0",
-        );
+        let sql = self.in_order(&texts.join(", "), part)?.then(format!(
+            "\nSETTINGS {LEAVE_SETTINGS}, output_format_parquet_compression_method = 'zstd', output_format_parquet_parallel_encoding = 0"
+        ));
         self.stream(sql, "Parquet", |octets| {
             out.write_all(octets).map_err(StoreError::File)
         })
         .await
     }
 
-    /// SHA-256, as hex digits, over all rows: in order, as tab-separated text, without the columns that say where and when they
-    /// were stored. The same datagrams, decoded under the same rules, have the same.
+    /// The columns that a digest is made over today, in order: all but those that say where and when rows were stored.
     ///
     /// # Errors
     ///
     /// The store's trouble.
-    pub async fn digest(&self) -> Result<String, StoreError> {
+    pub async fn digest_columns(&self) -> Result<Vec<String>, StoreError> {
+        let names = columns_of(self.store).await?.into_iter();
+        let names = names.map(|column| column.name);
+        Ok(names
+            .filter(|name| !OF_A_PLACE.contains(&name.as_str()))
+            .collect())
+    }
+
+    /// SHA-256, as hex digits, over these columns of all rows: in order, as tab-separated text. The same datagrams, decoded under the
+    /// same rules, have the same.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Question`] if there is no such column: a later version knows more of them. Else the store's trouble.
+    pub async fn digest(&self, names: &[String]) -> Result<String, StoreError> {
         let columns = columns_of(self.store).await?;
-        let own = columns
-            .iter()
-            .filter(|column| !OF_A_PLACE.contains(&column.name.as_str()));
-        let values = own.map(|column| format!("{} AS `{}`", self.value(column), column.name));
-        let values: Vec<String> = values.collect();
+        let value = |name: &String| {
+            let column = columns.iter().find(|column| column.name == *name);
+            let column = column.ok_or_else(|| {
+                let name = literal(name);
+                StoreError::Question(format!(
+                    "flows have no column {name}: it is of a newer Flowreel"
+                ))
+            })?;
+            Ok(format!("{} AS `{}`", self.value(column), column.name))
+        };
+        let values = names.iter().map(value);
+        let values: Vec<String> = values.collect::<Result<_, StoreError>>()?;
         let values = values.join(", ");
         let mut sha = Sha256::new();
         for part in self.parts().await? {
             let sql = self
                 .in_order(&values, part)?
-                .then("\nSETTINGS max_execution_time = 0, prefer_column_name_to_alias = 1");
+                .then(format!("\nSETTINGS {LEAVE_SETTINGS}"));
             self.stream(sql, "TabSeparated", |octets| {
                 sha.update(octets);
                 Ok(())

@@ -26,7 +26,7 @@ use crate::predicate::{self, predicate};
 use crate::question::Window;
 use crate::rollup::Wanted;
 use crate::schema::Names;
-use crate::select::arrived;
+use crate::select::{arrived, recorded};
 use crate::sql::{Sql, literal};
 use crate::store::Store;
 
@@ -66,12 +66,17 @@ const SEND_OCTETS: usize = 1 << 20;
 const COPY_SETTINGS: &str = "max_execution_time = 0, insert_deduplicate = 0, async_insert = 0, max_partitions_per_insert_block = 0, \
      distributed_foreground_insert = 1";
 
+/// What reading a foreign file may take: a few octets of it may stand for billions of rows, of all days there are.
+const READ_SETTINGS: &str = "max_execution_time = 120, insert_deduplicate = 0, async_insert = 0, max_partitions_per_insert_block = 500, \
+     max_insert_threads = 1, max_threads = 1, distributed_foreground_insert = 1, input_format_parquet_allow_missing_columns = 1";
+
 impl Store {
-    /// The store of a recording's own rows. Nothing is made or asked yet.
+    /// The store of a recording's own rows. Nothing is made or asked yet. `place` tells apart those who keep recordings in one store,
+    /// each with numbers of its own: letters and digits.
     #[must_use]
-    pub fn recording(&self, number: u32) -> Self {
+    pub fn recording(&self, place: &str, number: u32) -> Self {
         let mut config = (*self.config).clone();
-        config.database = format!("{}{number}", self.own_prefix());
+        config.database = format!("{}{number}", self.own_prefix(place));
         config.retention = Retention {
             flows_days: FOR_EVER_DAYS,
             rollup_10s_days: FOR_EVER_DAYS,
@@ -84,13 +89,13 @@ impl Store {
         }
     }
 
-    /// The numbers of recordings that have a database, whole or not.
+    /// The numbers of this place's recordings that have a database, whole or not.
     ///
     /// # Errors
     ///
     /// The store's trouble.
-    pub async fn recordings(&self) -> Result<BTreeSet<u32>, StoreError> {
-        let prefix = self.own_prefix();
+    pub async fn recordings(&self, place: &str) -> Result<BTreeSet<u32>, StoreError> {
+        let prefix = self.own_prefix(place);
         let sql = Sql::text("SELECT name FROM system.databases WHERE startsWith(name, ?)")
             .bind(prefix.as_str());
         let names: Vec<String> = self.read(sql).await?;
@@ -98,13 +103,13 @@ impl Store {
         Ok(numbers.filter_map(|number| number.parse().ok()).collect())
     }
 
-    /// Removes a recording's own rows, whether there are any or not.
+    /// Removes the database of a [recording](Self::recording)'s own rows, whether there is one or not.
     ///
     /// # Errors
     ///
     /// The store's trouble: do it again.
-    pub async fn remove_recording(&self, number: u32) -> Result<(), StoreError> {
-        let names = Names::of(&self.recording(number).config);
+    pub async fn remove_recording(&self, place: &str, number: u32) -> Result<(), StoreError> {
+        let names = Names::of(&self.recording(place, number).config);
         let sql = Sql::text(names.filled("DROP DATABASE IF EXISTS {database}{on_cluster} SYNC"));
         sql.query(&self.client).execute().await?;
         self.disk.force().await
@@ -135,12 +140,26 @@ impl Store {
             "SELECT count() AS flows, toUnixTimestamp64Nano(min(begins_at)) AS first, toUnixTimestamp64Nano(max(ends_at)) AS last\nFROM {}.flows\nWHERE ",
             self.database()
         ));
-        let times: Vec<(u64, i64, i64)> = self.read(sql.join(matching(slice)?)).await?;
+        let times: Vec<(u64, i64, i64)> = self.ask(sql.join(matching(slice)?)).await?;
         let times = times.first().filter(|(flows, ..)| *flows > 0);
         Ok(times.map(|(_, first, last)| Window {
             from: Timestamp::from_nanos(*first),
             to: Timestamp::from_nanos(last.saturating_add(1)),
         }))
+    }
+
+    /// How many rows did not arrive in a window.
+    ///
+    /// # Errors
+    ///
+    /// The store's trouble.
+    pub async fn outside(&self, window: Window) -> Result<u64, StoreError> {
+        let sql = Sql::text(format!(
+            "SELECT count() FROM {}.flows WHERE NOT (",
+            self.database()
+        ));
+        let rows: Vec<u64> = self.read(sql.join(arrived(window)).then(")")).await?;
+        Ok(rows.into_iter().sum())
     }
 
     /// Octets on disk of all tables of this store's database.
@@ -214,7 +233,7 @@ impl Store {
     pub async fn read_parquet(&self, file: &mut (dyn Read + Send)) -> Result<(), StoreError> {
         let names = self.columns().await?.join("`, `");
         let statement = format!(
-            "INSERT INTO {}.flows (`{names}`) SETTINGS {COPY_SETTINGS}, input_format_parquet_allow_missing_columns = 1 FORMAT Parquet",
+            "INSERT INTO {}.flows (`{names}`) SETTINGS {READ_SETTINGS} FORMAT Parquet",
             self.database()
         );
         let mut failed = None;
@@ -238,8 +257,8 @@ impl Store {
         Ok(columns.map(|column| column.name).collect())
     }
 
-    fn own_prefix(&self) -> String {
-        format!("{}_recording_", self.config.database)
+    fn own_prefix(&self, place: &str) -> String {
+        format!("{}_recording_{place}_", self.config.database)
     }
 }
 
@@ -248,7 +267,7 @@ fn matching(slice: Option<&Slice>) -> Result<Sql, StoreError> {
     let Some(slice) = slice else {
         return Ok(Sql::text("1"));
     };
-    let sql = arrived(slice.arrived);
+    let sql = recorded(slice.arrived, &slice.filter);
     if slice.filter.is_any() {
         return Ok(sql);
     }

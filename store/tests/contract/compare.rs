@@ -126,7 +126,7 @@ async fn a_life_without_two_stamps_is_not_known() {
 #[tokio::test]
 async fn what_one_side_does_not_list_is_asked_for_by_name() {
     for place in places().await {
-        let other = place.store.recording(7);
+        let other = place.store.recording("here", 7);
         other.prepare().await.unwrap();
         let before = [
             flow("10.2.0.1", 10.0, 50.0, 900),
@@ -164,7 +164,7 @@ async fn what_one_side_does_not_list_is_asked_for_by_name() {
             ("10.2.0.1", &[Verdict::Same]),
         ];
         assert_eq!(verdicts, expected);
-        place.store.remove_recording(7).await.unwrap();
+        place.store.remove_recording("here", 7).await.unwrap();
     }
 }
 

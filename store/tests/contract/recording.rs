@@ -71,11 +71,13 @@ fn leaving<'a>(store: &'a Store, slice: Option<&'a Slice>) -> Rows<'a> {
 }
 
 async fn digest(store: &Store, slice: Option<&Slice>) -> String {
-    leaving(store, slice).digest().await.unwrap()
+    let rows = leaving(store, slice);
+    let columns = rows.digest_columns().await.unwrap();
+    rows.digest(&columns).await.unwrap()
 }
 
 async fn own(place: &Place, number: u32) -> Store {
-    let own = place.store.recording(number);
+    let own = place.store.recording("here", number);
     own.prepare().await.unwrap();
     own
 }
@@ -120,11 +122,14 @@ async fn a_slice_answers_alike_by_reference_and_with_rows_of_its_own() {
             let own = digest(&recording, None).await;
             assert_eq!(own, digest(store, Some(&slice(filter))).await);
         }
-        assert_eq!(Vec::from_iter(store.recordings().await.unwrap()), [1, 2]);
+        assert_eq!(
+            Vec::from_iter(store.recordings("here").await.unwrap()),
+            [1, 2]
+        );
         for number in [1, 1, 2, 3] {
-            store.remove_recording(number).await.unwrap();
+            store.remove_recording("here", number).await.unwrap();
         }
-        assert!(store.recordings().await.unwrap().is_empty());
+        assert!(store.recordings("here").await.unwrap().is_empty());
         assert_eq!(store.held(None).await.unwrap().flows, 61);
     }
 }
@@ -203,11 +208,12 @@ async fn rows_leave_under_other_addresses() {
         let store = &place.store;
         insert(store, "a", &traffic()).await;
         let wanted = slice("");
-        let disguise = store.disguise(Some(&wanted), &Next).await.unwrap();
+        let disguise = store.disguise("here", Some(&wanted), &Next).await.unwrap();
         let rows = Rows {
             disguise: Some(&disguise),
             ..leaving(store, Some(&wanted))
         };
+        let columns = rows.digest_columns().await.unwrap();
         let recording = own(&place, 1).await;
         for part in rows.parts().await.unwrap() {
             let mut file = Vec::new();
@@ -226,8 +232,11 @@ async fn rows_leave_under_other_addresses() {
         );
         let exporters = top(&recording, Dimension::Servers, everything).await;
         assert_eq!(exporters, [group("10.2.0.2", 27_000, 270, 31, 2)]);
-        assert_eq!(digest(&recording, None).await, rows.digest().await.unwrap());
-        store.drop_disguise().await.unwrap();
-        assert!(rows.digest().await.is_err());
+        assert_eq!(
+            digest(&recording, None).await,
+            rows.digest(&columns).await.unwrap()
+        );
+        store.drop_disguise("here").await.unwrap();
+        assert!(rows.digest(&columns).await.is_err());
     }
 }
