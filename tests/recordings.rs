@@ -876,3 +876,75 @@ fn a_recording_of_one_exporter_counts_what_another_counted_first() {
     recording(&server, &["keep", "second"]);
     assert_eq!(answers(&server, "second"), before);
 }
+
+#[test]
+fn a_capture_that_is_imported_into_its_time_is_no_part_of_a_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, _exporter, from, to) = incident(folder.path(), "");
+    let [from, to] = [from, to].map(|at| at.to_string());
+    let words = ["cut", "--name", "friday", "--from", &from, "--to", &to];
+    recording(&server, &words);
+    let before = answers(&server, "friday");
+    let capture = folder.path().join("friday.pcapng");
+    let file = capture.to_str().unwrap();
+    recording(&server, &["export", "friday", "--pcap", "-o", file]);
+    let url = server.url();
+    printed(&flowreel(&["import", file, "--server", &url]));
+    let rows: Value = server.get("/api/v1/top/servers?last=1h&filter=feed%201");
+    assert_eq!(servers(&rows)[0], ("10.0.9.9".to_owned(), 300_000, 300));
+    assert_eq!(answers(&server, "friday"), before);
+    recording(&server, &["keep", "friday"]);
+    assert_eq!(answers(&server, "friday"), before);
+    // One of the import itself says so.
+    let words = [
+        &words[..2],
+        &["imported"],
+        &words[3..],
+        &["--filter", "feed 1"],
+    ]
+    .concat();
+    recording(&server, &words);
+    let rows: Value = server.get("/api/v1/top/servers?recording=imported");
+    assert_eq!(servers(&rows), servers(&before[1]));
+}
+
+#[test]
+fn a_client_that_goes_away_leaves_nothing_half_done() {
+    let Some(captures) = support::captures() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let server = configured(folder.path(), "");
+    let capture = captures.join("bundles/ipfixcol-v1-01-odid0.pcap");
+    let (url, file) = (server.url(), capture.to_str().unwrap().to_owned());
+    for name in ["one", "two", "three"] {
+        let words = [
+            "recording",
+            "import",
+            &file,
+            "--name",
+            name,
+            "--server",
+            &url,
+        ];
+        let mut client = Command::new(support::binary())
+            .args(words)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        eventually("it is being made, or made", || {
+            let list: Value = server.get("/api/v1/recordings");
+            let list = list.as_array().unwrap().clone();
+            list.iter().any(|one| one["name"] == name).then_some(())
+        });
+        client.kill().unwrap();
+        client.wait().unwrap();
+        eventually("it is made all the same", || {
+            server
+                .try_get::<Value>(&format!("/api/v1/recordings/{name}"))
+                .ok()
+        });
+        // The manifest of the captures, by tshark and nfdump.
+        assert_eq!(shown(&server, name)["counts"]["flows"], 4251);
+    }
+}

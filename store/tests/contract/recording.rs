@@ -130,6 +130,15 @@ async fn a_slice_answers_alike_by_reference_and_with_rows_of_its_own() {
             store.remove_recording("here", number).await.unwrap();
         }
         assert!(store.recordings("here").await.unwrap().is_empty());
+        // Others keep recordings in the same store, under the same numbers.
+        let there = store.recording("there", 1);
+        there.prepare().await.unwrap();
+        store.remove_recording("here", 1).await.unwrap();
+        assert_eq!(
+            Vec::from_iter(store.recordings("there").await.unwrap()),
+            [1]
+        );
+        store.remove_recording("there", 1).await.unwrap();
         assert_eq!(store.held(None).await.unwrap().flows, 61);
     }
 }
