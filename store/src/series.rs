@@ -79,6 +79,18 @@ pub(crate) fn check_lines(question: &Series) -> Result<(), StoreError> {
     Err(StoreError::Question(message))
 }
 
+impl Series {
+    /// Whether it can be answered at all, found out without the store.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Question`] if the step is no whole second, or there would be more points or lines than anybody can read.
+    pub fn check(&self) -> Result<(), StoreError> {
+        grid(self.subject.window, self.step)?;
+        check_lines(self)
+    }
+}
+
 /// How many points of the grid the window touches.
 pub(crate) fn points(window: Window, grid: Grid) -> usize {
     let length = u128::try_from(window.to.nanos_since(grid.origin)).unwrap_or(0);
