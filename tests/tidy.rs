@@ -13,7 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("replay", &["flow"]),
     ("store", &["flow"]),
     ("store/engine", &[]),
-    ("api", &["flow", "store"]),
+    ("api", &["flow", "store", "replay"]),
     ("simulator", &["flow"]),
     (
         ".",

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use store::catalog::{CatalogError, Note, RecordingCounts};
 use store::question::Window;
-use store::{Slice, Store};
+use store::{Slice, Store, StoreError};
 use utoipa::ToSchema;
 
 /// The recordings of this installation. All methods may touch disk and store.
@@ -50,6 +50,8 @@ pub trait Archive: Send + Sync + 'static {
 /// Whom to ask about a recording.
 #[derive(Clone, Debug)]
 pub struct Found {
+    /// 32 hex digits, as [`Recorded::id`].
+    pub id: String,
     /// The store that has its rows.
     pub store: Arc<Store>,
     /// Which of that store's rows; `None` is all.
@@ -58,6 +60,18 @@ pub struct Found {
     pub filter: Filter,
     /// From its beginning to its end, in time of arrival.
     pub window: Window,
+}
+
+impl Found {
+    /// All event times in it.
+    ///
+    /// # Errors
+    ///
+    /// The store's trouble.
+    pub async fn event_time(&self) -> Result<Window, StoreError> {
+        let all = self.store.event_time(self.slice.as_ref()).await?;
+        Ok(all.unwrap_or(self.window))
+    }
 }
 
 /// A file that goes when it is sent, or nobody waits for it any more.

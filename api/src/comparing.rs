@@ -14,8 +14,8 @@ use utoipa::IntoParams;
 use crate::ApiError;
 use crate::error::ErrorBody;
 use crate::parameters::{Asked, Parameters, Resolved, Segment, parse_duration};
-use crate::questions::bounded;
 use crate::router::Api;
+use crate::view::bounded;
 
 /// Groups of each side that are listed. What only one side lists is asked for by name on the other.
 const GROUPS: u32 = 10_000;
@@ -135,7 +135,7 @@ pub(crate) async fn compare(
     Segment(dimension): Segment<Dimension>,
     Parameters(parameters): Parameters<CompareParameters>,
 ) -> Result<Json<Comparison>, ApiError> {
-    let limit = bounded("limit", parameters.limit, 50, GROUPS)?;
+    let limit = bounded(parameters.limit, 50, GROUPS)?;
     let (before, after) = parameters.resolve(&api).await?;
     let [was, is] = [&before, &after].map(|side| Profile {
         subject: side.subject.clone(),

@@ -79,6 +79,11 @@ impl ApiError {
         Self::new(status, error)
     }
 
+    /// What is told where there is no status to tell.
+    pub(crate) fn into_body(self) -> ErrorBody {
+        self.body
+    }
+
     /// 409, 422, 500, 503 …: with what lies behind it.
     pub fn because(
         status: StatusCode,

@@ -10,6 +10,8 @@
 //! | `operations` | accounting, exporters, readiness, metrics |
 //! | `imports`, `rules` | captures in, names of things |
 //! | `recordings` | cut, shared, taken in |
+//! | [`players`] | any view of a recording, or of the live past, as it moves |
+//! | `view` | the one place that makes a question of what is to be shown |
 //! | `parameters` | what stands in an address: windows, filters |
 //! | `guard`, `body` | refuses requests that another site's page made, and bodies that do not come |
 
@@ -22,11 +24,13 @@ mod imports;
 mod operations;
 mod parameters;
 pub mod plant;
+pub mod players;
 mod questions;
 mod recordings;
 pub mod router;
 mod rules;
 pub mod server;
+mod view;
 
 pub use error::{ApiError, ErrorBody};
 pub use parameters::parse_duration;

@@ -11,6 +11,7 @@ use store::Store;
 use store::question::{Scope, Subject, Window};
 
 use crate::ApiError;
+use crate::archive::Found;
 use crate::router::Api;
 
 /// How far back a question looks if it does not say.
@@ -97,21 +98,20 @@ impl Asked<'_> {
         let mut subject = self.subject(to, length)?;
         let mut lasted = subject.window;
         if !self.has_time() {
-            let all = found.store.event_time(found.slice.as_ref()).await?;
-            subject.window = all.unwrap_or(found.window);
+            subject.window = found.event_time().await?;
             lasted = if length < STROKE {
                 subject.window
             } else {
                 found.window
             };
         }
-        subject.filter = subject.filter.and(found.filter.clone());
-        subject.arrived = found.slice.map(|slice| slice.arrived);
+        let recorded = found.filter.clone();
+        let (store, subject) = of_recording(found, subject);
         Ok(Resolved {
-            store: found.store,
+            store,
             subject,
             lasted,
-            recorded: found.filter,
+            recorded,
         })
     }
 
@@ -141,6 +141,13 @@ impl Asked<'_> {
             scope: Scope::default(),
         })
     }
+}
+
+/// Whom to ask about a recording, and what is asked about narrowed down to it.
+pub(crate) fn of_recording(found: Found, mut subject: Subject) -> (Arc<Store>, Subject) {
+    subject.filter = subject.filter.and(found.filter);
+    subject.arrived = found.slice.map(|slice| slice.arrived);
+    (found.store, subject)
 }
 
 /// Where a window up to now ends.
@@ -174,7 +181,7 @@ pub(crate) fn window(
     Ok(Window { from, to })
 }
 
-fn time(parameter: &str, text: &str) -> Result<Timestamp, ApiError> {
+pub(crate) fn time(parameter: &str, text: &str) -> Result<Timestamp, ApiError> {
     text.parse()
         .map_err(|error: flow::clock::NotATime| ApiError::parameter(parameter, error.to_string()))
 }

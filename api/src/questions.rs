@@ -3,15 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use store::question::{
-    Dimension, Flows, FlowsAnswer, Inventory, Quantity, Series, SeriesAnswer, Top, TopRow,
-};
+use store::question::{Dimension, FlowsAnswer, Inventory, Quantity, SeriesAnswer, TopRow};
 use utoipa::IntoParams;
 
 use crate::ApiError;
 use crate::error::ErrorBody;
-use crate::parameters::{Asked, Parameters, Segment, parse_duration};
+use crate::parameters::{Asked, Parameters, Segment};
 use crate::router::Api;
+use crate::view::{Answer, View};
 
 /// A question's own parameters, and those that every question has.
 macro_rules! question {
@@ -96,15 +95,13 @@ pub(crate) async fn top(
     State(api): State<Api>,
     Segment(dimension): Segment<Dimension>,
     Parameters(parameters): Parameters<TopParameters>,
-) -> Result<Json<Vec<TopRow>>, ApiError> {
-    let (store, subject) = parameters.asked().resolve(&api).await?;
-    let question = Top {
-        subject,
+) -> Result<Json<Answer>, ApiError> {
+    let view = View::Top {
         dimension,
-        by: parameters.by.unwrap_or_default(),
-        limit: bounded("limit", parameters.limit, 10, 10_000)?,
+        by: parameters.by,
+        limit: parameters.limit,
     };
-    Ok(Json(store.top(&question).await?))
+    answer(&api, &parameters.asked(), &view).await
 }
 
 /// A quantity over time.
@@ -113,18 +110,15 @@ pub(crate) async fn top(
 pub(crate) async fn series(
     State(api): State<Api>,
     Parameters(parameters): Parameters<SeriesParameters>,
-) -> Result<Json<SeriesAnswer>, ApiError> {
-    let step = parameters.step.as_deref().map(parse_duration).transpose();
-    let (store, subject) = parameters.asked().resolve(&api).await?;
-    let question = Series {
-        subject,
+) -> Result<Json<Answer>, ApiError> {
+    let view = View::Series {
         dimension: parameters.dimension,
-        by: parameters.by.unwrap_or_default(),
-        limit: bounded("limit", parameters.limit, 10, 100)?,
-        step: step.map_err(|error| ApiError::parameter("step", error))?,
-        previous: parameters.previous.unwrap_or(false),
+        by: parameters.by,
+        limit: parameters.limit,
+        step: parameters.step.clone(),
+        previous: parameters.previous,
     };
-    Ok(Json(store.series(&question).await?))
+    answer(&api, &parameters.asked(), &view).await
 }
 
 /// Flow records, newest first.
@@ -133,13 +127,16 @@ pub(crate) async fn series(
 pub(crate) async fn flows(
     State(api): State<Api>,
     Parameters(parameters): Parameters<FlowsParameters>,
-) -> Result<Json<FlowsAnswer>, ApiError> {
-    let (store, subject) = parameters.asked().resolve(&api).await?;
-    let question = Flows {
-        subject,
-        limit: bounded("limit", parameters.limit, 100, 100_000)?,
+) -> Result<Json<Answer>, ApiError> {
+    let view = View::Flows {
+        limit: parameters.limit,
     };
-    Ok(Json(store.flows(&question).await?))
+    answer(&api, &parameters.asked(), &view).await
+}
+
+async fn answer(api: &Api, asked: &Asked<'_>, view: &View) -> Result<Json<Answer>, ApiError> {
+    let (store, subject) = asked.resolve(api).await?;
+    Ok(Json(view.question(subject)?.ask(&store).await?))
 }
 
 /// What the store holds.
@@ -147,21 +144,4 @@ pub(crate) async fn flows(
     responses((status = 200, body = Inventory), (status = 503, body = ErrorBody)))]
 pub(crate) async fn inventory(State(api): State<Api>) -> Result<Json<Inventory>, ApiError> {
     Ok(Json(api.store.inventory().await?))
-}
-
-pub(crate) fn bounded(
-    name: &str,
-    value: Option<u32>,
-    default: u32,
-    most: u32,
-) -> Result<u32, ApiError> {
-    let value = value.unwrap_or(default);
-    if (1..=most).contains(&value) {
-        Ok(value)
-    } else {
-        Err(ApiError::parameter(
-            name,
-            format!("'{name}' is {value}; it goes from 1 to {most}"),
-        ))
-    }
 }

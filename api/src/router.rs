@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 
 use crate::archive::Archive;
 use crate::plant::Plant;
+use crate::players::{Players, routes as players};
 use crate::{ApiError, body, comparing, guard, imports, operations, questions, recordings, rules};
 
 /// What handlers work with.
@@ -24,6 +25,8 @@ pub struct Api {
     pub plant: Arc<dyn Plant>,
     /// The recordings.
     pub archive: Arc<dyn Archive>,
+    /// Views that move.
+    pub players: Players,
     /// Uploads so far, for their file names.
     pub uploads: Arc<AtomicU64>,
     /// Places for uploads that run at the same time.
@@ -37,6 +40,7 @@ impl Api {
             store,
             plant,
             archive,
+            players: Players::default(),
             uploads: Arc::default(),
             places: Arc::new(Semaphore::new(UPLOADS_MAX)),
         }
@@ -76,6 +80,9 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(recordings::keep))
         .routes(routes!(recordings::note))
         .routes(routes!(recordings::file))
+        .routes(routes!(players::make))
+        .routes(routes!(players::state, players::tell, players::end))
+        .routes(routes!(players::frames))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
@@ -120,6 +127,7 @@ mod tests {
         }
         routes.sort_unstable();
         let expected = [
+            "delete /api/v1/players/{id}",
             "delete /api/v1/recordings/{name}",
             "get /api/v1/accounting",
             "get /api/v1/compare/{dimension}",
@@ -130,6 +138,8 @@ mod tests {
             "get /api/v1/imports/{feed}",
             "get /api/v1/inventory",
             "get /api/v1/learned",
+            "get /api/v1/players/{id}",
+            "get /api/v1/players/{id}/frames",
             "get /api/v1/recordings",
             "get /api/v1/recordings/{name}",
             "get /api/v1/recordings/{name}/file",
@@ -140,6 +150,8 @@ mod tests {
             "get /metrics",
             "get /readyz",
             "post /api/v1/imports",
+            "post /api/v1/players",
+            "post /api/v1/players/{id}",
             "post /api/v1/reclassify",
             "post /api/v1/recordings",
             "post /api/v1/recordings/{name}/keep",

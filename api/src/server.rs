@@ -19,6 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt as _;
 
+use crate::router::{Api, router};
+
 /// Connections that are open at the same time.
 ///
 /// When as many are, the next waits in the kernel's queue until one ends: each takes one of the files that a process may
@@ -54,9 +56,15 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
         .map_err(|source| ServerError::Bind { address, source })
 }
 
-/// Serves until `shutdown` ends, then lets running requests finish.
-pub async fn run(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()> + Send) {
-    serve(listener, router, shutdown, HEAD_WAIT_MAX).await;
+/// Serves until `shutdown` ends; then it ends all players, whose listeners would wait for ever, and lets the other requests
+/// finish.
+pub async fn run(listener: TcpListener, api: Api, shutdown: impl Future<Output = ()> + Send) {
+    let players = api.players.clone();
+    let shutdown = async {
+        shutdown.await;
+        players.end_all();
+    };
+    serve(listener, router(api), shutdown, HEAD_WAIT_MAX).await;
 }
 
 async fn serve(

@@ -218,7 +218,7 @@ impl Serving {
     fn start(listener: TcpListener, api: Api, lives: &Lives) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let life = lives.begin("api");
-        let serving = api::server::run(listener, api::router::router(api), async {
+        let serving = api::server::run(listener, api, async {
             // An error means that the product is gone already.
             let _ = stopped.await;
         });

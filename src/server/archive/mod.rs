@@ -309,6 +309,7 @@ impl Archive for RunningArchive {
             };
             let (store, slice) = self.rows_of(&recording);
             Ok(Found {
+                id: recording.id,
                 store: Arc::new(store),
                 slice,
                 filter: recording.slice.filter,

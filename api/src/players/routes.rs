@@ -1,0 +1,132 @@
+//! Players over HTTP: made, told, listened to, ended.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
+use axum::response::sse::{Event, Sse};
+use futures_util::Stream;
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
+
+use super::messages::{CommandBody, Made, NewPlayer, Order, PlayerState, Program, refused};
+use super::running::{Ask, Said};
+use super::show::Moment;
+use crate::ApiError;
+use crate::error::ErrorBody;
+use crate::parameters::{Segment, of_recording};
+use crate::router::Api;
+use crate::view::Answer;
+
+/// Makes a player of a recording, or of a stretch of what is live.
+///
+/// At most 1,000 at a time. One that nobody listens to for a minute ends, and every one after 24 hours.
+#[utoipa::path(post, path = "/api/v1/players", tag = "players", request_body = NewPlayer,
+    responses((status = 201, body = Made), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 429, body = ErrorBody)))]
+pub(crate) async fn make(
+    State(api): State<Api>,
+    body: Result<Json<NewPlayer>, JsonRejection>,
+) -> Result<(StatusCode, Json<Made>), ApiError> {
+    let Json(new) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let recording = match &new.recording {
+        None => None,
+        Some(name) => {
+            let found = api.archive.find(name).await?;
+            Some((found.id, found.window))
+        }
+    };
+    let (program, show) = new.begin(recording)?;
+    let (id, running) = api.players.begin(show, asking(&api, program))?;
+    let state = running.state();
+    Ok((StatusCode::CREATED, Json(Made { id, state })))
+}
+
+/// What a player does.
+#[utoipa::path(get, path = "/api/v1/players/{id}", tag = "players",
+    params(("id" = String, Path, description = "Its name")),
+    responses((status = 200, body = PlayerState), (status = 404, body = ErrorBody)))]
+pub(crate) async fn state(
+    State(api): State<Api>,
+    Segment(id): Segment<String>,
+) -> Result<Json<PlayerState>, ApiError> {
+    Ok(Json(api.players.find(&id)?.state()))
+}
+
+/// Tells a player what to do. It does it at once.
+#[utoipa::path(post, path = "/api/v1/players/{id}", tag = "players", request_body = CommandBody,
+    params(("id" = String, Path, description = "Its name")),
+    responses((status = 200, body = PlayerState), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub(crate) async fn tell(
+    State(api): State<Api>,
+    Segment(id): Segment<String>,
+    body: Result<Json<Map<String, Value>>, JsonRejection>,
+) -> Result<Json<PlayerState>, ApiError> {
+    let player = api.players.find(&id)?;
+    let Json(written) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let state = player.order(Order::read(written)?).map_err(refused)?;
+    Ok(Json(state))
+}
+
+/// Ends a player, and the streams of those who listen to it.
+#[utoipa::path(delete, path = "/api/v1/players/{id}", tag = "players",
+    params(("id" = String, Path, description = "Its name")),
+    responses((status = 204), (status = 404, body = ErrorBody)))]
+pub(crate) async fn end(
+    State(api): State<Api>,
+    Segment(id): Segment<String>,
+) -> Result<StatusCode, ApiError> {
+    api.players.end(&id)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Listens to a player: server-sent events, until it ends.
+///
+/// `event: state` comes first, and after each command: what `GET /api/v1/players/{id}` answers. `event: frame` has
+/// `{"position", "window": {"from", "to"}, "jumped", "state", "answer"}`, where `answer` is what the question's own route
+/// answers for that window; the newest frame comes at once if it is where the player is. `event: error` says why a question
+/// failed (`ErrorBody`); the player goes on. All listeners of a player get the same frames, at most ten a second. When the
+/// store is slower than that, or a listener, frames are left out and never late.
+#[utoipa::path(get, path = "/api/v1/players/{id}/frames", tag = "players",
+    params(("id" = String, Path, description = "Its name")),
+    responses((status = 200, body = String, content_type = "text/event-stream"), (status = 404, body = ErrorBody),
+        (status = 429, body = ErrorBody)))]
+pub(crate) async fn frames(
+    State(api): State<Api>,
+    Segment(id): Segment<String>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
+    let player = api.players.find(&id)?;
+    let listener = player.listen(api.players.place()?);
+    let events = futures_util::stream::unfold(listener, |mut listener| async {
+        let event = match listener.next().await? {
+            Said::Nothing => Event::default().comment(""),
+            Said::State(json) => Event::default().event("state").data(&*json),
+            Said::Frame(json) => Event::default().event("frame").data(&*json),
+            Said::Error(json) => Event::default().event("error").data(&*json),
+        };
+        Some((Ok(event), listener))
+    });
+    Ok(Sse::new(events))
+}
+
+/// How a player asks: anew for each frame, as a recording may be moved or removed meanwhile.
+fn asking(api: &Api, program: Program) -> Ask {
+    let (api, program) = (api.clone(), Arc::new(program));
+    Arc::new(move |moment| {
+        let (api, program) = (api.clone(), program.clone());
+        let answer = async move { answer(&api, &program, &moment).await };
+        Box::pin(answer) as BoxFuture<'static, _>
+    })
+}
+
+async fn answer(api: &Api, program: &Program, moment: &Moment) -> Result<Answer, ApiError> {
+    let subject = program.subject(moment.window, moment.known_at);
+    let (store, subject) = match &program.recording {
+        None => (api.store.clone(), subject),
+        Some(id) => of_recording(api.archive.find(id).await?, subject),
+    };
+    Ok(program.view.question(subject)?.ask(&store).await?)
+}
