@@ -8,6 +8,7 @@ pub(crate) mod http;
 pub(crate) mod injury;
 pub(crate) mod lab;
 pub(crate) mod ledger;
+pub(crate) mod listening;
 pub(crate) mod place;
 pub(crate) mod sql;
 
