@@ -117,6 +117,9 @@ impl Horizon {
 /// finer ones, and what is left over from the flow records.
 ///
 /// Where an end of the window is so long ago that the records are gone, that end moves outwards to a whole bucket.
+///
+/// A short window that takes records at both ends takes them for all of it: they lie in the order of five minutes of arrival, so
+/// the ends would read the same rows twice, and what lies between costs nothing more.
 pub(crate) fn pieces(
     window: Window,
     horizon: &Horizon,
@@ -132,7 +135,13 @@ pub(crate) fn pieces(
         from = from.floor_or_stay(outwards(from));
         to = to.ceil_or_stay(outwards(to));
     }
-    cut(Window { from, to }, horizon, usable, &ROLLUPS, &mut found);
+    let window = Window { from, to };
+    cut(window, horizon, usable, &ROLLUPS, &mut found);
+    let of_records = found.iter().filter(|piece| piece.tier == Tier::Flows);
+    if of_records.count() > 1 && to <= from + ARRIVAL && horizon.holds(Tier::Flows, from) {
+        let tier = Tier::Flows;
+        return vec![Piece { tier, window }];
+    }
     found
 }
 
@@ -254,6 +263,19 @@ mod tests {
                 (Tier::Flows, HOUR + 3610, HOUR + 3612),
             ]
         );
+    }
+
+    #[test]
+    fn a_short_window_with_records_at_both_ends_is_all_of_records() {
+        let short = cut_at(HOUR + 3, HOUR + 303, HOUR + 4000);
+        assert_eq!(short, [(Tier::Flows, HOUR + 3, HOUR + 303)]);
+        let tiers = |from_s, to_s| -> Vec<Tier> {
+            let found = cut_at(from_s, to_s, HOUR + 4000).into_iter();
+            found.map(|(tier, ..)| tier).collect()
+        };
+        // One end only, or longer.
+        assert_eq!(tiers(HOUR, HOUR + 43), [Tier::TenSeconds, Tier::Flows]);
+        assert!(tiers(HOUR + 3, HOUR + 304).len() > 1);
     }
 
     #[test]
