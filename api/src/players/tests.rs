@@ -208,7 +208,7 @@ async fn nothing_is_asked_while_nobody_listens() {
 
 #[tokio::test]
 async fn a_player_without_listeners_ends() {
-    let lonely_max = Duration::from_millis(400);
+    let lonely_max = Duration::from_secs(1);
     let players = Players::new(Limits {
         lonely_max,
         ..limits()
@@ -217,7 +217,7 @@ async fn a_player_without_listeners_ends() {
     let (id, _) = players.begin(show(), store.ask()).unwrap();
     let mut listener = listen(&players, &id);
     let alive = async { while told(&mut listener).await.is_some() {} };
-    let ended = tokio::time::timeout(lonely_max * 3, alive).await;
+    let ended = tokio::time::timeout(lonely_max * 2, alive).await;
     assert!(ended.is_err() && players.find(&id).is_ok());
     // One that takes nothing is as good as none.
     until(|| players.find(&id).is_err()).await;
