@@ -47,3 +47,5 @@ say "top 10 applications over 20 million flows"
 "$examples/questions_speed" top
 say "the lines of a dashboard over 30 days"
 "$examples/questions_speed" month
+say "a player of a recording of 10 million flows"
+"$examples/player_speed"
