@@ -19,6 +19,7 @@
 //! | `block`, `rare`, `order`, `native` | a batch as ClickHouse's own format, in the order of the table |
 //! | `rollup` | what is derived from a batch: sums by bucket and group |
 //! | `observed` | stored records as a batch again, for making rollups anew |
+//! | `parting` | many rows in parts |
 //! | `plan` | which table answers which part of a window |
 //! | `grouping`, `predicate`, `select` | dimensions, filters and windows as SQL |
 //! | `top`, `series`, `records`, [`profile`], `inventory` | a statement for each question |
@@ -50,6 +51,7 @@ mod native;
 mod observed;
 mod older;
 mod order;
+mod parting;
 mod pieces;
 mod plan;
 mod predicate;

@@ -63,6 +63,9 @@ const DELETE_SETTINGS: &str =
 const INSERT_SETTINGS: &str = "async_insert = 0, max_partitions_per_insert_block = 0, parallel_view_processing = 0, \
      distributed_foreground_insert = 1, max_execution_time = 0";
 
+/// Rows that are read with one statement: each takes some 150 octets of an answer, and longer names more.
+const ROWS_READ_MAX: u64 = 400_000;
+
 /// Rows that are summed up at a time: an hour of a large network is hundreds of millions.
 const ROWS_AT_ONCE: usize = 100_000;
 
@@ -223,11 +226,22 @@ impl Store {
 
     /// Derives from these records what is `wanted`, and inserts it.
     pub(crate) async fn make(&self, records: Sql, wanted: Wanted) -> Result<(), StoreError> {
+        let records = records.parenthesised();
+        let made_at = clock::now().nanos();
+        let parts = self.parts_of(records.clone(), ROWS_READ_MAX).await?;
+        for (number, part) in parts.into_iter().enumerate() {
+            let of_part = records.clone().then(" AND ").join(arrived(part));
+            let token = format!("anew {made_at} {wanted:?} {number}");
+            self.make_part(of_part, wanted, &token).await?;
+        }
+        Ok(())
+    }
+
+    async fn make_part(&self, records: Sql, wanted: Wanted, token: &str) -> Result<(), StoreError> {
         let sql = observed::statement(self.database(), records);
         let mut rows = sql.query(&self.client).fetch::<Observed>()?;
         let mut observations = Observations::default();
         let (mut more, mut chunk) = (true, 0_u64);
-        let made_at = clock::now().nanos();
         while more {
             match rows.next().await? {
                 Some(row) => observations.push(&row),
@@ -235,7 +249,7 @@ impl Store {
             }
             if observations.rows() >= ROWS_AT_ONCE || !more {
                 for part in parts(&observations.rollups().only(wanted)) {
-                    let token = format!("anew {made_at} {wanted:?} {chunk}/{}", part.name);
+                    let token = format!("{token}.{chunk}/{}", part.name);
                     self.put(part, &token).await?;
                 }
                 chunk += 1;

@@ -166,7 +166,7 @@ pub(crate) fn statement(question: &Flows, database: &str) -> Result<Sql, StoreEr
 }
 
 /// Begins with the sort key, read backwards: the newest are found without reading the rest.
-const NEWEST_FIRST: &str = "toStartOfInterval(received_at, INTERVAL 5 MINUTE, 'UTC') DESC, received_at DESC, \
+const NEWEST_FIRST: &str = "toStartOfInterval(received_at, INTERVAL 5 MINUTE) DESC, received_at DESC, \
      tape_segment DESC, tape_offset DESC, record_offset DESC";
 const NEWEST_FIRST_OUTSIDE: &str =
     "received_at DESC, tape_segment DESC, tape_offset DESC, record_offset DESC";

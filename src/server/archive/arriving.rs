@@ -15,7 +15,7 @@ use replay::reel::{Manifest, NewTape, PartKind, Reel, ReelError, read_tape};
 use serde::de::DeserializeOwned;
 use store::catalog::{Note, Recording, RecordingCounts, RecordingState};
 use store::question::Window;
-use store::recording::{Held, Rows};
+use store::recording::Held;
 use store::{Slice, Store};
 use tokio::sync::mpsc;
 
@@ -102,7 +102,7 @@ impl RunningArchive {
             let derived = rows.derive().await;
             derived.map_err(of_store("the sums of the flows"))?;
             let manifest = reel.manifest();
-            let held = check_held(manifest, rows, datagrams).await?;
+            let held = check_held(manifest, (rows, &self.place), datagrams).await?;
             Ok((held, arrived(manifest)))
         })
         .await
@@ -293,20 +293,21 @@ async fn check_flows(manifest: &Manifest, rows: &Store) -> Result<(), ArchiveErr
 /// Whether what came in is what the manifest says.
 async fn check_held(
     manifest: &Manifest,
-    rows: &Store,
+    (rows, place): (&Store, &str),
     datagrams: u64,
 ) -> Result<Held, ArchiveError> {
     if datagrams != manifest.counts.datagrams {
         return says("datagrams", manifest.counts.datagrams, datagrams);
     }
     if !manifest.flows_sha256.is_empty() {
-        let all = Rows {
-            store: rows,
-            slice: None,
-            disguise: None,
+        let digest = async {
+            let all = rows.lay_out(place, None, None).await?;
+            let digest = all.digest(&manifest.flows_columns).await;
+            rows.clear_layout(place).await?;
+            digest
         };
-        let digest = all.digest(&manifest.flows_columns).await;
-        if digest.map_err(of_store("the flows can't be read"))? != manifest.flows_sha256 {
+        let digest = digest.await.map_err(of_store("the flows can't be read"))?;
+        if digest != manifest.flows_sha256 {
             let why = "the file's flows do not have the checksum that its manifest says";
             return Err(ArchiveError::Refused(why.to_owned()));
         }

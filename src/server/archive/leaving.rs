@@ -12,7 +12,7 @@ use flow::clock;
 use replay::reel::{self, Counts, Manifest, PartKind, Staged, read_tape};
 use serde::Serialize;
 use store::catalog::{Recording, RecordingState};
-use store::recording::Rows;
+use store::recording::{OtherAddresses, Rows};
 use store::{Slice, Store};
 
 use super::disguise::{self, Under};
@@ -102,36 +102,27 @@ impl RunningArchive {
         let mut staged = segments(&tape).map_err(failed("the recording's tape can't be read"))?;
         let mut manifest = described(recording);
         let (mut rules, mut notes) = (recording.enrichment.clone(), Vec::new());
-        let rows = Rows {
-            store: &store,
-            slice: slice.as_ref(),
-            disguise: None,
+        let under = anonymizer.as_ref().map(Under);
+        let others = under.as_ref().map(|under| under as &dyn OtherAddresses);
+        let written = async {
+            let rows = store.lay_out(&self.place, slice.as_ref(), others).await;
+            let rows = rows.map_err(of_store("the flows can't be laid out"))?;
+            flows(&rows, staging, &mut manifest).await
         };
+        let written = written.await;
+        // Whatever became of it: it takes room, and may tell who is who.
+        let cleared = store.clear_layout(&self.place).await;
+        cleared.map_err(of_store("what was laid out cannot be removed"))?;
+        staged.extend(written?);
+        let held = store.held(slice.as_ref()).await;
+        let held = held.map_err(of_store("the flows can't be counted"))?;
+        (manifest.counts.flows, manifest.counts.exporters) = (held.flows, held.exporters);
         match &anonymizer {
             Some(anonymizer) => {
-                let disguise = store
-                    .disguise(&self.place, slice.as_ref(), &Under(anonymizer))
-                    .await;
-                let written = async {
-                    let disguise = disguise.map_err(of_store("the other addresses"))?;
-                    let rows = Rows {
-                        disguise: Some(&disguise),
-                        ..rows
-                    };
-                    flows(rows, staging, &mut manifest).await
-                };
-                let written = written.await;
-                // Whatever became of it: they tell who is who.
-                let dropped = store.drop_disguise(&self.place).await;
-                dropped.map_err(of_store("the tables of other addresses"))?;
-                staged.extend(written?);
                 rules = disguise::rules(anonymizer, rules);
                 manifest = disguise::manifest(manifest);
             }
-            None => {
-                staged.extend(flows(rows, staging, &mut manifest).await?);
-                notes = self.catalog.notes(recording.number).await?;
-            }
+            None => notes = self.catalog.notes(recording.number).await?,
         }
         let documents = [
             document(staging, PartKind::Enrichment, &rules),
@@ -227,7 +218,7 @@ fn datagrams(tape: &Path) -> Result<u64, ArchiveError> {
 
 /// Writes the rows as files, and what they are into the manifest.
 async fn flows(
-    rows: Rows<'_>,
+    rows: &Rows,
     staging: &Path,
     manifest: &mut Manifest,
 ) -> Result<Vec<Staged>, ArchiveError> {
@@ -246,8 +237,6 @@ async fn flows(
     manifest.flows_columns = rows.digest_columns().await.map_err(unread())?;
     let digest = rows.digest(&manifest.flows_columns).await;
     manifest.flows_sha256 = digest.map_err(unread())?;
-    let held = rows.store.held(rows.slice).await.map_err(unread())?;
-    (manifest.counts.flows, manifest.counts.exporters) = (held.flows, held.exporters);
     Ok(staged)
 }
 

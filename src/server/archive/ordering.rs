@@ -23,8 +23,8 @@ impl RunningArchive {
         let all = self.catalog.recordings().await?;
         let is_own = |recording: &&Recording| recording.state == RecordingState::Own;
         let own: Vec<u32> = all.iter().filter(is_own).map(|own| own.number).collect();
-        let dropped = self.store.drop_disguise(&self.place).await;
-        dropped.map_err(of_store("tables of other addresses"))?;
+        let cleared = self.store.clear_layout(&self.place).await;
+        cleared.map_err(of_store("what was laid out cannot be removed"))?;
         let in_store = self.store.recordings(&self.place).await;
         let in_store = in_store.map_err(of_store("the tables of recordings"))?;
         for number in in_store {

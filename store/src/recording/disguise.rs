@@ -1,4 +1,4 @@
-//! The same rows under other addresses: what each address becomes is put into tables, and looked up when rows leave.
+//! The same rows under other addresses: what each address becomes is put into tables, and looked up when rows are laid out.
 
 use std::net::Ipv6Addr;
 
@@ -21,10 +21,11 @@ pub trait OtherAddresses: Sync {
     fn application(&self, name: &str) -> String;
 }
 
-/// Tables of what addresses become. [Drop](Store::drop_disguise) them when the rows have left, or could not: they tell who is who.
+/// Tables of what addresses become. They tell who is who, and go when the rows have left.
 #[derive(Clone, Debug)]
-pub struct Disguise {
-    database: String,
+pub(super) struct Disguise {
+    /// The database that they are in.
+    pub(super) database: String,
 }
 
 /// Columns of MAC addresses among the rare numbers.
@@ -33,27 +34,17 @@ const MACS: [&str; 2] = ["src_mac", "dst_mac"];
 const LINES: usize = 10_000;
 
 impl Store {
-    /// Finds out what the addresses of a slice's rows become. There is one disguise at a time.
+    /// Finds out what the addresses of a slice's rows become.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Question`] on a cluster, whose servers would each need the tables; else the store's trouble.
-    pub async fn disguise(
+    /// The store's trouble.
+    pub(super) async fn disguise(
         &self,
-        place: &str,
+        disguise: &Disguise,
         slice: Option<&Slice>,
         others: &dyn OtherAddresses,
-    ) -> Result<Disguise, StoreError> {
-        if self.config.cluster.is_some() {
-            let message = "a store on a cluster cannot write rows under other addresses";
-            return Err(StoreError::Question(message.to_owned()));
-        }
-        self.drop_disguise(place).await?;
-        let disguise = Disguise {
-            database: disguised(place),
-        };
-        self.run(format!("CREATE DATABASE {}", disguise.database))
-            .await?;
+    ) -> Result<(), StoreError> {
         let addresses = "arrayJoin(arrayConcat(arrayFilter(address -> address IS NOT NULL, [exporter, client_addr, server_addr, next_hop]), \
              mapValues(rare_addresses)))";
         let addresses: Vec<Address> = self
@@ -62,7 +53,7 @@ impl Store {
         let lines = addresses
             .into_iter()
             .map(|Address { value }| format!("{value}\t{}", others.address(value)));
-        self.fill(&disguise, ("addresses", "IPv6"), lines).await?;
+        self.fill(disguise, ("addresses", "IPv6"), lines).await?;
         let macs = format!(
             "arrayJoin(mapValues(mapFilter((key, mac) -> key IN ('{}'), rare_numbers)))",
             MACS.join("', '")
@@ -71,7 +62,7 @@ impl Store {
         let lines = macs
             .into_iter()
             .map(|Number { value }| format!("{value}\t{}", others.mac(value)));
-        self.fill(&disguise, ("macs", "UInt64"), lines).await?;
+        self.fill(disguise, ("macs", "UInt64"), lines).await?;
         let learned = "toString(if(application_source = 'learned', application, ''))";
         let names: Vec<Name> = self.distinct(learned, slice).await?;
         let lines = names.into_iter().map(|Name { value }| {
@@ -82,22 +73,10 @@ impl Store {
             };
             format!("{}\t{}", escaped(&value), escaped(&other))
         });
-        self.fill(&disguise, ("applications", "String"), lines)
-            .await?;
-        Ok(disguise)
+        self.fill(disguise, ("applications", "String"), lines).await
     }
 
-    /// Drops the tables of a disguise, if there are any.
-    ///
-    /// # Errors
-    ///
-    /// The store's trouble.
-    pub async fn drop_disguise(&self, place: &str) -> Result<(), StoreError> {
-        self.run(format!("DROP DATABASE IF EXISTS {} SYNC", disguised(place)))
-            .await
-    }
-
-    async fn run(&self, statement: String) -> Result<(), StoreError> {
+    pub(super) async fn run(&self, statement: String) -> Result<(), StoreError> {
         Ok(Sql::text(statement).query(&self.client).execute().await?)
     }
 
@@ -169,11 +148,6 @@ impl Disguise {
         let table = literal(&format!("{}.{table}", self.database));
         format!("joinGet({table}, 'other', {value})")
     }
-}
-
-/// One for each who keeps recordings, whatever store they are in.
-fn disguised(place: &str) -> String {
-    format!("flowreel_disguise_{place}")
 }
 
 /// As text stands in a line of tab-separated ones.

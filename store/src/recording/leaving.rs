@@ -2,12 +2,11 @@
 
 use std::io::Write;
 
-use flow::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::disguise::Disguise;
-use super::{Slice, matching};
+use super::{COPY_SETTINGS, OtherAddresses, Slice, matching};
 use crate::error::StoreError;
 use crate::question::Window;
 use crate::select::arrived;
@@ -15,7 +14,7 @@ use crate::sql::{Sql, literal};
 use crate::store::Store;
 
 /// Rows of a Parquet file: what a reader, here or elsewhere, holds in memory at a time.
-pub const PARQUET_ROWS_MAX: u64 = 250_000;
+pub const PARQUET_ROWS_MAX: u64 = 200_000;
 
 /// What is not the rows' own: where and when they were stored.
 const OF_A_PLACE: [&str; 5] = [
@@ -29,19 +28,14 @@ const OF_A_PLACE: [&str; 5] = [
 /// As they arrived; the order of the tape where the clock did not move.
 const IN_ORDER: &str = "received_at, collector, tape_segment, tape_offset, record_offset";
 
-/// Rows are put in order on disk where a second has more of them than memory should hold.
-const LEAVE_SETTINGS: &str = "max_execution_time = 0, prefer_column_name_to_alias = 1, max_threads = 1, max_block_size = 8192, \
-     max_bytes_before_external_sort = 67108864";
+/// What a statement may do that reads what was laid out: it is in order.
+const LEAVE_SETTINGS: &str =
+    "max_execution_time = 0, max_result_rows = 0, prefer_column_name_to_alias = 1, max_threads = 1";
 
-/// Rows that leave.
-#[derive(Clone, Copy, Debug)]
-pub struct Rows<'a> {
-    /// The store that has them.
-    pub store: &'a Store,
-    /// Which of its rows; all if `None`.
-    pub slice: Option<&'a Slice>,
-    /// Under which addresses; their own if `None`.
-    pub disguise: Option<&'a Disguise>,
+/// Rows that leave, laid out in the order in which they arrived: in the table itself what arrived together lies apart.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    store: Store,
 }
 
 /// A column of `flows` that is kept.
@@ -51,7 +45,78 @@ pub(super) struct Column {
     kind: String,
 }
 
-impl Rows<'_> {
+impl Store {
+    /// Lays out the rows of a slice, under other addresses if `others` says what they become. There is one layout for each who keeps
+    /// recordings; [clear it](Self::clear_layout) when the rows have left, or could not.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Question`] for other addresses on a cluster, whose servers would each need the tables; else the store's trouble.
+    pub async fn lay_out(
+        &self,
+        place: &str,
+        slice: Option<&Slice>,
+        others: Option<&dyn OtherAddresses>,
+    ) -> Result<Rows, StoreError> {
+        if others.is_some() && self.config.cluster.is_some() {
+            let message = "a store on a cluster cannot write rows under other addresses";
+            return Err(StoreError::Question(message.to_owned()));
+        }
+        self.clear_layout(place).await?;
+        let rows = Rows {
+            store: self.in_database(layout(place)),
+        };
+        let database = rows.store.database();
+        self.run(format!("CREATE DATABASE {database}")).await?;
+        let disguise = match others {
+            Some(others) => {
+                let database = database.to_owned();
+                let disguise = Disguise { database };
+                self.disguise(&disguise, slice, others).await?;
+                Some(disguise)
+            }
+            None => None,
+        };
+        let live = self.database();
+        let table = format!(
+            "CREATE TABLE {database}.flows AS {live}.flows ENGINE = MergeTree ORDER BY ({IN_ORDER}) SETTINGS allow_nullable_key = 1"
+        );
+        self.run(table).await?;
+        let columns = columns_of(self).await?;
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let values = columns.iter().map(|column| match &disguise {
+            Some(disguise) => disguise.value(&column.name, &column.kind),
+            None => format!("`{}`", column.name),
+        });
+        let values: Vec<String> = values.collect();
+        let sql = Sql::text(format!(
+            "INSERT INTO {database}.flows (`{}`)\nSELECT {}\nFROM {live}.flows\nWHERE ",
+            names.join("`, `"),
+            values.join(", ")
+        ));
+        let sql = sql.join(matching(slice)?);
+        let sql = sql.then(format!("\nSETTINGS {COPY_SETTINGS}"));
+        sql.query(&self.client).execute().await?;
+        Ok(rows)
+    }
+
+    /// Drops what was laid out, if anything is.
+    ///
+    /// # Errors
+    ///
+    /// The store's trouble.
+    pub async fn clear_layout(&self, place: &str) -> Result<(), StoreError> {
+        self.run(format!("DROP DATABASE IF EXISTS {} SYNC", layout(place)))
+            .await
+    }
+}
+
+/// One for each who keeps recordings, whatever store they are in.
+fn layout(place: &str) -> String {
+    format!("flowreel_leaving_{place}")
+}
+
+impl Rows {
     /// Windows of arrival, in order and without gaps between their rows, each with few enough rows for a Parquet file, if they
     /// did not all come within a second.
     ///
@@ -59,14 +124,7 @@ impl Rows<'_> {
     ///
     /// The store's trouble.
     pub async fn parts(&self) -> Result<Vec<Window>, StoreError> {
-        let sql = Sql::text(format!(
-            "SELECT toInt64(toUnixTimestamp64Second(received_at)) AS second, count() AS flows\nFROM {}.flows\nWHERE ",
-            self.store.database()
-        ));
-        let sql = sql.join(matching(self.slice)?);
-        let sql = sql.then("\nGROUP BY second ORDER BY second");
-        let seconds: Vec<(i64, u64)> = self.store.read(sql).await?;
-        Ok(parted(&seconds, PARQUET_ROWS_MAX))
+        self.store.parts_of(Sql::text("1"), PARQUET_ROWS_MAX).await
     }
 
     /// Writes the rows that arrived in `part` as Parquet, in order. Addresses are text, as people write them.
@@ -79,13 +137,13 @@ impl Rows<'_> {
         part: Window,
         out: &mut (dyn Write + Send),
     ) -> Result<(), StoreError> {
-        let columns = columns_of(self.store).await?;
+        let columns = columns_of(&self.store).await?;
         let texts = columns.iter().map(|column| {
-            let text = column.as_text(&self.value(column));
+            let text = column.as_text(&format!("`{}`", column.name));
             format!("{text} AS `{}`", column.name)
         });
         let texts: Vec<String> = texts.collect();
-        let sql = self.in_order(&texts.join(", "), part)?.then(format!(
+        let sql = self.in_order(&texts.join(", "), part).then(format!(
             "\nSETTINGS {LEAVE_SETTINGS}, output_format_parquet_compression_method = 'zstd', output_format_parquet_parallel_encoding = 0"
         ));
         self.stream(sql, "Parquet", |octets| {
@@ -100,7 +158,7 @@ impl Rows<'_> {
     ///
     /// The store's trouble.
     pub async fn digest_columns(&self) -> Result<Vec<String>, StoreError> {
-        let names = columns_of(self.store).await?.into_iter();
+        let names = columns_of(&self.store).await?.into_iter();
         let names = names.map(|column| column.name);
         Ok(names
             .filter(|name| !OF_A_PLACE.contains(&name.as_str()))
@@ -114,7 +172,7 @@ impl Rows<'_> {
     ///
     /// [`StoreError::Question`] if there is no such column: a later version knows more of them. Else the store's trouble.
     pub async fn digest(&self, names: &[String]) -> Result<String, StoreError> {
-        let columns = columns_of(self.store).await?;
+        let columns = columns_of(&self.store).await?;
         let value = |name: &String| {
             let column = columns.iter().find(|column| column.name == *name);
             let column = column.ok_or_else(|| {
@@ -123,7 +181,7 @@ impl Rows<'_> {
                     "flows have no column {name}: it is of a newer Flowreel"
                 ))
             })?;
-            Ok(format!("{} AS `{}`", self.value(column), column.name))
+            Ok(format!("`{}`", column.name))
         };
         let values = names.iter().map(value);
         let values: Vec<String> = values.collect::<Result<_, StoreError>>()?;
@@ -131,7 +189,7 @@ impl Rows<'_> {
         let mut sha = Sha256::new();
         for part in self.parts().await? {
             let sql = self
-                .in_order(&values, part)?
+                .in_order(&values, part)
                 .then(format!("\nSETTINGS {LEAVE_SETTINGS}"));
             self.stream(sql, "TabSeparated", |octets| {
                 sha.update(octets);
@@ -143,21 +201,13 @@ impl Rows<'_> {
         Ok(digest.iter().map(|octet| format!("{octet:02x}")).collect())
     }
 
-    fn value(&self, column: &Column) -> String {
-        match self.disguise {
-            Some(disguise) => disguise.value(&column.name, &column.kind),
-            None => format!("`{}`", column.name),
-        }
-    }
-
-    fn in_order(&self, columns: &str, part: Window) -> Result<Sql, StoreError> {
+    fn in_order(&self, columns: &str, part: Window) -> Sql {
         let sql = Sql::text(format!(
             "SELECT {columns}\nFROM {}.flows\nWHERE ",
             self.store.database()
         ));
-        let sql = sql.join(matching(self.slice)?);
-        let sql = sql.then(" AND ").join(arrived(part));
-        Ok(sql.then(format!("\nORDER BY {IN_ORDER}")))
+        let sql = sql.join(arrived(part));
+        sql.then(format!("\nORDER BY {IN_ORDER}"))
     }
 
     async fn stream(
@@ -196,41 +246,4 @@ pub(super) async fn columns_of(store: &Store) -> Result<Vec<Column>, StoreError>
          WHERE database = ? AND table = 'flows' AND default_kind != 'ALIAS' ORDER BY position",
     );
     store.read(sql.bind(store.database())).await
-}
-
-/// Runs of seconds that have at most so many rows, or are one second.
-fn parted(seconds: &[(i64, u64)], rows_max: u64) -> Vec<Window> {
-    let mut parts: Vec<(i64, i64, u64)> = Vec::new();
-    for (second, rows) in seconds {
-        match parts.last_mut() {
-            Some((_, to, so_far)) if *so_far + rows <= rows_max => {
-                (*to, *so_far) = (second + 1, *so_far + rows);
-            }
-            _ => parts.push((*second, second + 1, *rows)),
-        }
-    }
-    let at = Timestamp::from_seconds;
-    let windows = parts.into_iter();
-    windows
-        .map(|(from, to, _)| Window {
-            from: at(from),
-            to: at(to),
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_are_whole_seconds_with_few_rows() {
-        let parts = parted(&[(10, 4), (11, 5), (15, 2), (16, 30), (17, 1)], 10);
-        let seconds: Vec<_> = parts
-            .iter()
-            .map(|part| (part.from.seconds(), part.to.seconds()))
-            .collect();
-        assert_eq!(seconds, [(10, 12), (15, 16), (16, 17), (17, 18)]);
-        assert!(parted(&[], 10).is_empty());
-    }
 }

@@ -5,7 +5,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `leaving` | rows as Parquet, and their digest |
+//! | `leaving` | rows laid out in the order of arrival, as Parquet, and their digest |
 //! | `disguise` | the same under other addresses |
 
 mod disguise;
@@ -30,7 +30,7 @@ use crate::select::{arrived, recorded};
 use crate::sql::{Sql, literal};
 use crate::store::Store;
 
-pub use disguise::{Disguise, OtherAddresses};
+pub use disguise::OtherAddresses;
 use leaving::columns_of;
 pub use leaving::{PARQUET_ROWS_MAX, Rows};
 
@@ -75,8 +75,13 @@ impl Store {
     /// each with numbers of its own: letters and digits.
     #[must_use]
     pub fn recording(&self, place: &str, number: u32) -> Self {
+        self.in_database(format!("{}{number}", self.own_prefix(place)))
+    }
+
+    /// Another database of the same store, in which nothing expires.
+    fn in_database(&self, name: String) -> Self {
         let mut config = (*self.config).clone();
-        config.database = format!("{}{number}", self.own_prefix(place));
+        config.database = name;
         config.retention = Retention {
             flows_days: FOR_EVER_DAYS,
             rollup_10s_days: FOR_EVER_DAYS,
