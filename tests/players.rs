@@ -378,7 +378,11 @@ fn the_server_ends_in_time_while_people_listen() {
         &server,
         json!({"recording": "incident", "loop": true, "play": true}),
     );
-    let listening: Vec<Listening> = (0..3).map(|_| Listening::to(&server, &id)).collect();
+    let mut listening: Vec<Listening> = (0..3).map(|_| Listening::to(&server, &id)).collect();
+    for one in &mut listening {
+        one.expect("state");
+        one.expect("frame");
+    }
     // One that takes nothing but the head.
     let mut deaf = connect(server.running.http);
     let request = format!("GET /api/v1/players/{id}/frames HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -388,12 +392,8 @@ fn the_server_ends_in_time_while_people_listen() {
         .into_iter()
         .map(|mut listening| {
             std::thread::spawn(move || {
-                let mut frames = 0;
                 // Its streams end as they should: a reader would fail at one that is cut.
-                while let Some((name, _)) = listening.event() {
-                    frames += u32::from(name == "frame");
-                }
-                frames
+                while listening.event().is_some() {}
             })
         })
         .collect();
@@ -404,6 +404,6 @@ fn the_server_ends_in_time_while_people_listen() {
     let took = server.stop();
     assert!(took.as_secs() < 5, "{took:?}");
     for reader in readers {
-        assert!(reader.join().unwrap() > 0);
+        reader.join().unwrap();
     }
 }
