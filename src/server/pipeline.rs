@@ -38,6 +38,11 @@ pub(crate) const BATCH_ROWS_MAX: usize = 250_000;
 /// a template.
 const BATCH_OCTETS_MAX: usize = 64 << 20;
 
+/// Whether a batch is to be cut.
+pub(crate) fn is_full(batch: &FlowBatch) -> bool {
+    batch.rows() >= BATCH_ROWS_MAX || batch.octets() >= BATCH_OCTETS_MAX
+}
+
 /// What is known goes with every batch as long as taking it down takes less than this.
 const STATE_IS_CHEAP: Duration = Duration::from_millis(5);
 
@@ -122,7 +127,7 @@ impl Pipeline {
 
     /// Whether the batch should be cut, however young it is.
     pub(crate) fn is_full(&self) -> bool {
-        self.batch.rows() >= BATCH_ROWS_MAX || self.batch.octets() >= BATCH_OCTETS_MAX
+        is_full(&self.batch)
     }
 
     /// Whether anything was read since the last cut.

@@ -24,11 +24,11 @@ use super::failing::{failed, of_store};
 use super::folders::{partial, place, remove_folder};
 use super::{NOBODY, RunningArchive, counts};
 use crate::config::{field_table, make_private_folder};
+use crate::server::pipeline::is_full;
 
-/// Datagrams and octets that are decoded at a time, and rows of an insert.
+/// Datagrams and octets that are decoded at a time.
 const READ_DATAGRAMS_MAX: usize = 4096;
 const READ_OCTETS_MAX: usize = 256 << 10;
-const INSERT_ROWS: usize = 100_000;
 
 /// A file that goes, whatever becomes of it.
 struct Arriving(PathBuf);
@@ -218,7 +218,7 @@ impl RunningArchive {
                 }
                 normaliser.normalise(&mut batch, first);
                 let is_last = read.is_empty();
-                if batch.rows() >= INSERT_ROWS || is_last {
+                if is_full(&batch) || is_last {
                     // If nobody takes it, the insert before has failed, and that is told.
                     let sent = batches.blocking_send(std::mem::take(&mut batch));
                     if is_last || sent.is_err() {
