@@ -474,7 +474,7 @@ fn wait_until_in_order(server: &Server) -> Vec<Value> {
 }
 
 #[test]
-fn killed_while_it_keeps_or_deletes_a_recording_it_has_it_whole_or_not_at_all() {
+fn killed_while_it_cuts_keeps_or_deletes_a_recording_it_has_it_whole_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let (mut server, _exporter, from, to) = incident(folder.path(), "");
     let [from, to] = [from, to].map(|at| at.to_string());
@@ -484,6 +484,17 @@ fn killed_while_it_keeps_or_deletes_a_recording_it_has_it_whole_or_not_at_all() 
     );
     let before = answers(&server, "friday");
     let again = || configured(folder.path(), "");
+    for after_ms in [1, 5, 20] {
+        let name = format!("cut{after_ms}");
+        let words = ["cut", "--name", &name, "--from", &from, "--to", &to];
+        killed(server, &words, after_ms);
+        server = again();
+        let all = wait_until_in_order(&server);
+        if all.iter().any(|one| one["name"] == name.as_str()) {
+            assert_eq!(answers(&server, &name), before, "{after_ms} ms");
+            recording(&server, &["delete", &name]);
+        }
+    }
     for after_ms in KILLED_AFTER_MS {
         killed(server, &["keep", "friday"], after_ms);
         server = again();
@@ -947,4 +958,28 @@ fn a_client_that_goes_away_leaves_nothing_half_done() {
         // The manifest of the captures, by tshark and nfdump.
         assert_eq!(shown(&server, name)["counts"]["flows"], 4251);
     }
+}
+
+#[test]
+fn no_more_recordings_have_tables_than_the_engine_has_memory_for() {
+    let folder = tempfile::tempdir().unwrap();
+    // 32 MiB each.
+    let (server, ..) = incident(folder.path(), "engine_memory_octets = 400_000_000\n");
+    for number in 0..12 {
+        let name = format!("number {number}");
+        recording(&server, &["cut", "--name", &name, "--last", "5m"]);
+    }
+    let keep = |number: u32| format!("number {number}");
+    for number in 0..11 {
+        recording(&server, &["keep", &keep(number)]);
+    }
+    let told = refusal(&server, &["keep", &keep(11)]);
+    assert!(
+        told.contains("11 recordings have tables of their own"),
+        "{told}"
+    );
+    let name = keep(11).replace(' ', "%20");
+    assert_eq!(shown(&server, &name)["state"], "referenced");
+    recording(&server, &["delete", &keep(3)]);
+    recording(&server, &["keep", &keep(11)]);
 }

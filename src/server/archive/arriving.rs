@@ -156,6 +156,7 @@ impl RunningArchive {
         notes: &[Note],
         fill: impl AsyncFnOnce(&Path, &Store) -> Result<(Held, Window), ArchiveError>,
     ) -> Result<u32, ArchiveError> {
+        self.check_engine().await?;
         let number = self.catalog.add_recording(&recording).await?;
         let rows = self.own_store(number);
         let folder = self.folder(number);

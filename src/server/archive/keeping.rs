@@ -9,6 +9,7 @@ use flow::clock::Stopwatch;
 use flow::{Timestamp, clock};
 use replay::first_segment;
 use store::catalog::{Note, Recording, RecordingCounts, RecordingState};
+use store::config::Engine;
 use store::question::Window;
 use store::recording::Held;
 
@@ -32,6 +33,9 @@ const STORED_LOOK_EVERY: Duration = Duration::from_millis(100);
 const FULL_TENTHS: u64 = 8;
 /// Or when so many segments of it would not fit beside what is to stay free.
 const ROOM_SEGMENTS: u64 = 4;
+/// What the tables of a recording may take of the embedded engine's memory: some 7 MiB are needed, measured with 2,000 flows each, and the
+/// rest is for those who ask.
+const ENGINE_OCTETS_EACH: u64 = 32 << 20;
 /// What a copy may take, times what lies on the tape: the tape, its rows, and what they are made of.
 const COPY_TIMES: u64 = 3;
 
@@ -234,6 +238,28 @@ impl RunningArchive {
         Ok(())
     }
 
+    /// Whether the embedded engine holds the tables of one more recording beside what it receives: an engine without memory takes no
+    /// flows any more.
+    pub(super) async fn check_engine(&self) -> Result<(), ArchiveError> {
+        if self.config.store.engine != Engine::Embedded {
+            return Ok(());
+        }
+        let most = self.config.engine_memory_octets / ENGINE_OCTETS_EACH;
+        let all = self.catalog.recordings().await?;
+        let own = all
+            .iter()
+            .filter(|one| one.state == RecordingState::Own)
+            .count() as u64;
+        if own < most {
+            return Ok(());
+        }
+        Err(ArchiveError::Full(format!(
+            "{own} recordings have tables of their own, as many as the embedded engine holds: delete some, or raise \
+             engine_memory_octets by {} MiB each",
+            ENGINE_OCTETS_EACH >> 20
+        )))
+    }
+
     /// Gives a recording a tape and tables of its own.
     pub(super) async fn keep_one(&self, number: u32) -> Result<(), ArchiveError> {
         self.check_store()?;
@@ -253,6 +279,7 @@ impl RunningArchive {
             return Ok(());
         }
         self.check_room(&recording).await?;
+        self.check_engine().await?;
         // Of an earlier attempt that failed in the end.
         self.remove_own(number).await?;
         let kept = async {
