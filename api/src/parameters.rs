@@ -7,8 +7,8 @@ use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use flow::{Filter, Timestamp};
 use serde::de::DeserializeOwned;
-use store::Store;
 use store::question::{Scope, Subject, Window};
+use store::{Slice, Store};
 
 use crate::ApiError;
 use crate::archive::Found;
@@ -145,7 +145,8 @@ impl Asked<'_> {
 
 /// Whom to ask about a recording, and what is asked about narrowed down to it.
 pub(crate) fn of_recording(found: Found, mut subject: Subject) -> (Arc<Store>, Subject) {
-    subject.filter = subject.filter.and(found.filter);
+    let rows = found.slice.as_ref().map(Slice::rows);
+    subject.filter = subject.filter.and(rows.unwrap_or(found.filter));
     subject.arrived = found.slice.map(|slice| slice.arrived);
     (found.store, subject)
 }

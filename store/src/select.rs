@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use flow::{Filter, Timestamp};
+use flow::Timestamp;
 
 use crate::grouping::Grouping;
 use crate::plan::{Horizon, Piece, Tier, pieces};
-use crate::predicate::{Rows, names_a_feed, names_a_place, predicate};
+use crate::predicate::{Rows, names_a_place, predicate};
 use crate::question::{Subject, Window};
 use crate::sql::Sql;
 
@@ -314,9 +314,7 @@ pub(crate) fn conditions(subject: &Subject, rows: Rows) -> Option<Sql> {
 pub(crate) fn alive(database: &str, subject: &Subject, piece: &Piece, table: &str) -> Sql {
     let mut sql = living(database, piece.window, table);
     if let Some(window) = subject.arrived {
-        sql = sql
-            .then("\n    AND ")
-            .join(recorded(window, &subject.filter));
+        sql = sql.then("\n    AND ").join(arrived(window));
     }
     match subject.known_at {
         Some(at) => sql
@@ -332,14 +330,6 @@ pub(crate) fn arrived(window: Window) -> Sql {
         .instant(window.from)
         .then(" AND received_at < fromUnixTimestamp64Nano(?, 'UTC')")
         .instant(window.to)
-}
-
-/// Records of a recording that is kept by reference: those that arrived in its window, by the wire if the filter says no feed.
-pub(crate) fn recorded(window: Window, filter: &Filter) -> Sql {
-    match names_a_feed(filter.expr()) {
-        true => arrived(window),
-        false => arrived(window).then(" AND feed = 0"),
-    }
 }
 
 /// Records that were alive in a window.

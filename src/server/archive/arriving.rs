@@ -185,8 +185,12 @@ impl RunningArchive {
             Ok(number)
         };
         let made = made.await;
-        if made.is_err() {
-            self.remove(number).await?;
+        if made.is_err()
+            && let Err(error) = self.remove(number).await
+        {
+            // It is done again when the store answers.
+            let error = crate::output::chain(&error);
+            tracing::warn!(number, %error, "what came in of a recording cannot be removed now");
         }
         made
     }
@@ -302,8 +306,10 @@ async fn check_held(
     }
     if !manifest.flows_sha256.is_empty() {
         let digest = async {
-            let all = rows.lay_out(place, None, None).await?;
-            let digest = all.digest(&manifest.flows_columns).await;
+            let digest = match rows.lay_out(place, None, None).await {
+                Ok(all) => all.digest(&manifest.flows_columns).await,
+                Err(error) => Err(error),
+            };
             rows.clear_layout(place).await?;
             digest
         };

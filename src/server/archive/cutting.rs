@@ -212,10 +212,18 @@ impl RunningArchive {
         };
         let first = segments.as_ref().map(|segments| *segments.start());
         match segments {
-            Some(segments) => self.pin(name, segments).await?,
-            None => self.unpin(name).await?,
+            Some(segments) => self.pin(name.clone(), segments).await?,
+            None => self.unpin(name.clone()).await?,
         }
-        Ok(first)
+        // It may have been removed, or got a tape of its own, while the tape was looked at.
+        let now = self.catalog.recording_by_number(recording.number).await;
+        match now {
+            Ok(now) if now.state == RecordingState::Referenced => Ok(first),
+            _ => {
+                self.unpin(name).await?;
+                Ok(None)
+            }
+        }
     }
 
     async fn pin(&self, name: String, segments: RangeInclusive<u32>) -> Result<(), ArchiveError> {
@@ -281,7 +289,8 @@ pub(crate) async fn pins(
         // One that goes on holds what comes, though nothing of it is there yet.
         let arrived = recording.slice.arrived;
         let now = clock::now();
-        let none = (arrived.to > now).then_some(u32::MAX..=u32::MAX);
+        let newest = all.iter().map(|stretch| stretch.end.segment).max();
+        let none = (arrived.to > now).then_some(newest.unwrap_or(0)..=u32::MAX);
         if let Some(segments) = segments(&all, arrived, now).or(none) {
             pins.pin(&pin_name(recording.number), segments);
         }

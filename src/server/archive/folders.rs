@@ -32,13 +32,23 @@ pub(super) fn remove_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes what is in the folder of recordings, but for those of these numbers.
+/// Removes the folders of recordings, whole or not, but for those of these numbers. What else is there is somebody's.
 pub(super) fn remove_others(folders: &Path, own: &[u32]) -> io::Result<()> {
     for entry in fs::read_dir(folders)? {
-        let entry = entry?;
-        let is_own = |number: &u32| entry.file_name() == number.to_string().as_str();
-        if !own.iter().any(is_own) {
-            remove_folder(&entry.path())?;
+        let path = entry?.path();
+        let is_whole = path
+            .extension()
+            .is_none_or(|extension| extension == PARTIAL);
+        let number = path
+            .file_stem()
+            .and_then(|stem| stem.to_str()?.parse::<u32>().ok());
+        let is_partial = path.extension().is_some();
+        let Some(number) = number.filter(|_| is_whole) else {
+            continue;
+        };
+        if is_partial || !own.contains(&number) {
+            let removed = remove_folder(&path);
+            tracing::info!(path = %path.display(), ?removed, "what is left of a recording is removed");
         }
     }
     Ok(())

@@ -50,12 +50,30 @@ impl RunningArchive {
             tracing::warn!(error = %crate::output::chain(&error), "the recordings cannot be put in order");
             tokio::time::sleep(PAUSE).await;
         }
+        // What goes on is looked at, however long others take.
+        tokio::join!(self.look_at_those_that_go_on(), async {
+            loop {
+                let pause = match self.look(clock::now()).await {
+                    true => LOOK_EVERY,
+                    false => PAUSE,
+                };
+                tokio::time::sleep(pause).await;
+            }
+        });
+    }
+
+    async fn look_at_those_that_go_on(&self) {
         loop {
-            let pause = match self.look(clock::now()).await {
-                true => LOOK_EVERY,
-                false => PAUSE,
-            };
-            tokio::time::sleep(pause).await;
+            let now = clock::now();
+            if let Ok(all) = self.catalog.recordings_by_reference().await {
+                for recording in all.iter().filter(|one| one.slice.arrived.to > now) {
+                    if let Err(error) = self.end_if_it_fills_the_tape(recording, now).await {
+                        let error = crate::output::chain(&error);
+                        tracing::warn!(recording.name, %error, "a recording cannot be looked after now");
+                    }
+                }
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
@@ -69,6 +87,11 @@ impl RunningArchive {
             }
         };
         let mut is_well = true;
+        if let Err(error) = self.finish_removals().await {
+            is_well = false;
+            let error = crate::output::chain(&error);
+            tracing::warn!(%error, "what is left of a recording cannot be removed now");
+        }
         for recording in recordings {
             if let Err(error) = self.look_at(&recording, now).await {
                 is_well = false;
@@ -81,7 +104,7 @@ impl RunningArchive {
 
     async fn look_at(&self, recording: &Recording, now: Timestamp) -> Result<(), ArchiveError> {
         if recording.slice.arrived.to > now {
-            return self.end_if_it_fills_the_tape(recording, now).await;
+            return Ok(());
         }
         let settled = self.settled().get(&recording.number).copied();
         match settled {
@@ -99,7 +122,11 @@ impl RunningArchive {
         let _alone = self.at_work.lock().await;
         // Somebody may have kept or removed it meanwhile.
         let recording = &self.catalog.recording_by_number(number).await?;
+        let first_segment = self.pin_recording(recording).await?;
         let held = self.held(recording).await?;
+        if !self.is_stored(recording, clock::now()).await? {
+            return Ok(());
+        }
         let states = (RecordingState::Referenced, RecordingState::Referenced);
         let to = recording.slice.arrived.to;
         let updated = self
@@ -108,7 +135,7 @@ impl RunningArchive {
         updated.await?;
         let stored_since = Timestamp::from_seconds(held.stored_since.into());
         let settled = Settled {
-            first_segment: self.pin_recording(recording).await?,
+            first_segment,
             stored_since: (held.flows > 0).then_some(stored_since),
         };
         self.settled().insert(number, settled);
@@ -180,6 +207,18 @@ impl RunningArchive {
             tokio::time::sleep(STORED_LOOK_EVERY).await;
         }
         Ok(())
+    }
+
+    /// Whether a recording's rows are as they will stay now, too: who waited for his turn may have waited long.
+    pub(super) async fn check_steady(&self, recording: &Recording) -> Result<(), ArchiveError> {
+        if self.is_stored(recording, clock::now()).await? {
+            return Ok(());
+        }
+        let why = format!(
+            "flows of '{}' are being stored again: try again later",
+            recording.name
+        );
+        Err(ArchiveError::Conflict(why))
     }
 
     /// Whether the tape wants its segments back, or rows would expire.
@@ -278,12 +317,14 @@ impl RunningArchive {
         if recording.state != RecordingState::Referenced {
             return Ok(());
         }
+        self.check_steady(&recording).await?;
         self.check_room(&recording).await?;
         self.check_engine().await?;
         // Of an earlier attempt that failed in the end.
         self.remove_own(number).await?;
         let kept = async {
             let counts = self.copy(&recording).await?;
+            self.check_steady(&recording).await?;
             let states = (RecordingState::Referenced, RecordingState::Own);
             let to = recording.slice.arrived.to;
             let updated = self.catalog.update_recording(number, states, to, counts);

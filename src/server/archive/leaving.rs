@@ -41,6 +41,9 @@ impl RunningArchive {
         }
         let _alone = self.at_work.lock().await;
         let recording = self.catalog.recording_by_number(recording.number).await?;
+        if recording.state == RecordingState::Referenced {
+            self.check_steady(&recording).await?;
+        }
         self.check_room(&recording).await?;
         let number = FILES.fetch_add(1, Ordering::Relaxed);
         let staging = self

@@ -92,6 +92,8 @@ impl RunningArchive {
         }
         let trouble = || of_store("the tables of a recording");
         let (rows, all) = (self.own_store(number), self.own_store(SCRATCH));
+        // Of another recording that could not be made again.
+        self.remove_rows(SCRATCH).await?;
         all.prepare().await.map_err(trouble())?;
         let rules = self.catalog.recording_by_number(number).await?.enrichment;
         self.decode(&tape, &rules, &all).await?;
@@ -104,6 +106,32 @@ impl RunningArchive {
         }
         self.remove_rows(SCRATCH).await?;
         Ok(held.flows)
+    }
+
+    /// Brings to its end what could not be removed when it should have been.
+    pub(super) async fn finish_removals(&self) -> Result<(), ArchiveError> {
+        let is_left = |recording: &Recording| {
+            matches!(
+                recording.state,
+                RecordingState::Making | RecordingState::Deleting
+            )
+        };
+        if !self.catalog.recordings().await?.iter().any(is_left) {
+            return Ok(());
+        }
+        // Nothing is being made or removed while this is held.
+        let _alone = self.at_work.lock().await;
+        for recording in self
+            .catalog
+            .recordings()
+            .await?
+            .iter()
+            .filter(|one| is_left(one))
+        {
+            self.unpin_recording(recording.number).await?;
+            self.remove(recording.number).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn delete_one(&self, recording: &Recording) -> Result<(), ArchiveError> {

@@ -26,7 +26,7 @@ use crate::predicate::{self, predicate};
 use crate::question::Window;
 use crate::rollup::Wanted;
 use crate::schema::Names;
-use crate::select::{arrived, recorded};
+use crate::select::arrived;
 use crate::sql::{Sql, literal};
 use crate::store::Store;
 
@@ -41,6 +41,19 @@ pub struct Slice {
     pub arrived: Window,
     /// Which of them.
     pub filter: Filter,
+}
+
+impl Slice {
+    /// Which rows these are, but for their time: what came by the wire, if the filter says no feed. A capture that is imported later has
+    /// times of its own, which may lie in the recording's.
+    pub fn rows(&self) -> Filter {
+        match predicate::names_a_feed(self.filter.expr()) {
+            true => self.filter.clone(),
+            false => Filter::parse("feed 0")
+                .unwrap_or_default()
+                .and(self.filter.clone()),
+        }
+    }
 }
 
 /// What a slice holds.
@@ -126,12 +139,16 @@ impl Store {
     ///
     /// The store's trouble.
     pub async fn held(&self, slice: Option<&Slice>) -> Result<Held, StoreError> {
+        // Grouped, as groups go on disk where there are too many: a set of them all would have to fit into memory.
         let sql = Sql::text(format!(
-            "SELECT count() AS flows, uniqExact(collector, tape_segment, tape_offset) AS datagrams, uniqExact(exporter, domain) AS exporters,\n\
-             toUInt32(toUnixTimestamp(min(stored_at))) AS stored_since\nFROM {}.flows\nWHERE ",
+            "SELECT toUInt64(sum(rows)) AS flows, count() AS datagrams, uniqExact(of_exporter, of_domain) AS exporters,\n\
+             toUInt32(toUnixTimestamp(min(since))) AS stored_since\nFROM (\n\
+             SELECT count() AS rows, any(exporter) AS of_exporter, any(domain) AS of_domain, min(stored_at) AS since\nFROM {}.flows\nWHERE ",
             self.database()
         ));
-        let held: Vec<Held> = self.read(sql.join(matching(slice)?)).await?;
+        let sql = sql.join(matching(slice)?);
+        let sql = sql.then("\nGROUP BY collector, tape_segment, tape_offset\n)");
+        let held: Vec<Held> = self.read(sql).await?;
         Ok(held.first().copied().unwrap_or_default())
     }
 
@@ -272,17 +289,16 @@ fn matching(slice: Option<&Slice>) -> Result<Sql, StoreError> {
     let Some(slice) = slice else {
         return Ok(Sql::text("1"));
     };
-    let sql = recorded(slice.arrived, &slice.filter);
-    if slice.filter.is_any() {
-        return Ok(sql);
-    }
-    let filter = predicate(slice.filter.expr(), predicate::Rows::Flows).ok_or_else(|| {
+    let rows = slice.rows();
+    let filter = predicate(rows.expr(), predicate::Rows::Flows).ok_or_else(|| {
         StoreError::Question(format!(
             "records can't be asked for {}",
-            literal(slice.filter.text())
+            literal(rows.text())
         ))
     })?;
-    Ok(sql.then(" AND ").join(filter.parenthesised()))
+    Ok(arrived(slice.arrived)
+        .then(" AND ")
+        .join(filter.parenthesised()))
 }
 
 /// The next octets of a file; `None` at its end.

@@ -56,7 +56,7 @@ fn slice(filter: &str) -> Slice {
 fn by_reference(filter: &str, asked: Subject) -> Subject {
     let slice = slice(filter);
     Subject {
-        filter: asked.filter.clone().and(slice.filter),
+        filter: asked.filter.clone().and(slice.rows()),
         arrived: Some(slice.arrived),
         ..asked
     }
