@@ -374,7 +374,7 @@ impl Plant for RunningPlant {
                 return Err(not_ready());
             }
             // Recordings stay as they are, and none is cut meanwhile.
-            let _alone = self.archive.changing.write().await;
+            let alone = self.archive.changing.clone().write_owned().await;
             let kept = self.archive.keep_from(Window { from, to }).await;
             kept.map_err(|error| match error {
                 ArchiveError::Conflict(why) | ArchiveError::Refused(why) => {
@@ -384,7 +384,15 @@ impl Plant for RunningPlant {
             })?;
             let (answer, done) = oneshot::channel();
             let stopped = |_| PlantError::Refused("the server is being stopped".to_owned());
-            let sent = self.jobs.send(Job { from, to, answer }).await;
+            let sent = self
+                .jobs
+                .send(Job {
+                    from,
+                    to,
+                    answer,
+                    alone,
+                })
+                .await;
             sent.map_err(|_| not_ready())?;
             done.await.map_err(stopped)?.map_err(|error| match error {
                 refused @ (ReclassifyError::NotOnTape { .. }

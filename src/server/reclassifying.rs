@@ -19,7 +19,7 @@ use flow::{FlowBatch, TapePosition, Timestamp};
 use replay::{TapeReader, stretches_between};
 use store::rebuild::Stretch;
 use store::{Store, StoreError, Writer};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedRwLockWriteGuard, oneshot};
 
 use super::checkpoint::{CheckpointError, PipelineState, Refused};
 use super::durable::FileError;
@@ -68,6 +68,8 @@ pub(crate) struct Job {
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
     pub(crate) answer: oneshot::Sender<Result<Reclassified, ReclassifyError>>,
+    /// Held until it is done, whether somebody waits for it or not: no recording is cut meanwhile.
+    pub(crate) alone: OwnedRwLockWriteGuard<()>,
 }
 
 /// What came of a stretch.

@@ -183,6 +183,7 @@ impl Storing {
             self.unfinished = Some(Stopwatch::start());
         }
         // Whoever asked may have gone; it is done all the same.
+        drop(job.alone);
         let _ = job.answer.send(result.map(|remade| remade.reclassified));
     }
 
