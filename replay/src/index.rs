@@ -37,6 +37,13 @@ pub struct Stretch {
     pub newest: Timestamp,
 }
 
+impl Stretch {
+    /// Octets of it, before compression.
+    pub fn octets(&self) -> u64 {
+        u64::from(self.end.offset.saturating_sub(self.begin.offset))
+    }
+}
+
 /// The stretches that may hold datagrams received from `from` to before `to`, in the order of the tape.
 ///
 /// # Errors

@@ -159,6 +159,16 @@ pub(crate) struct ImportArgs {
 pub(crate) struct SendArgs {
     /// Capture file: pcap or pcapng.
     pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) way: WayArgs,
+    /// Only datagrams to this UDP port; repeat for more.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Vec<u16>,
+}
+
+/// Where datagrams are sent, and how fast.
+#[derive(Debug, Args)]
+pub(crate) struct WayArgs {
     /// The collector.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) to: String,
@@ -168,9 +178,6 @@ pub(crate) struct SendArgs {
     /// Datagrams a second instead of the recorded pace; 0 is as fast as possible.
     #[arg(long, value_name = "R")]
     pub(crate) rate: Option<u64>,
-    /// Only datagrams to this UDP port; repeat for more.
-    #[arg(long, value_name = "PORT")]
-    pub(crate) port: Vec<u16>,
 }
 
 /// Where the server is.

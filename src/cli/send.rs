@@ -14,9 +14,7 @@ pub(crate) fn send(args: &SendArgs) -> Result<()> {
         ..Selection::default()
     };
     let sending = Sending {
-        to: &args.to,
-        speed: args.speed,
-        rate: args.rate,
+        way: &args.way,
         endless: false,
         rewrite_time: false,
         sources: Sources::Own,

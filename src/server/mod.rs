@@ -163,7 +163,6 @@ impl Server {
             jobs: road.jobs.clone(),
             collector: road.collector.clone(),
             incoming,
-            min_free_octets: config.tape.min_free_octets,
             engine: gates.engine_state(),
             store_ready: road.store_ready.clone(),
             naming,

@@ -32,8 +32,6 @@ pub(crate) struct RunningPlant {
     pub(crate) archive: RunningArchive,
     pub(crate) imports: Imports,
     pub(crate) incoming: PathBuf,
-    /// What uploads leave free of the disk, as the tape does, octets.
-    pub(crate) min_free_octets: u64,
     /// The embedded engine; `None` with a server elsewhere.
     pub(crate) engine: Option<watch::Receiver<EngineState>>,
     /// Whether the store's schema is in place.
@@ -294,10 +292,8 @@ impl Plant for RunningPlant {
     }
 
     fn upload_room(&self) -> Result<u64, PlantError> {
-        let disk = nix::sys::statvfs::statvfs(&self.incoming);
-        let disk = disk.map_err(failed("the disk's free space cannot be read"))?;
-        let free = disk.blocks_available() * disk.fragment_size();
-        Ok(free.saturating_sub(self.min_free_octets))
+        let room = self.archive.room();
+        room.map_err(failed("the disk's free space cannot be read"))
     }
 
     fn learned(&self) -> Vec<LearnedEndpoint> {

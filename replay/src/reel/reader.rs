@@ -138,6 +138,28 @@ impl Reel {
         self.check_padding(&entry.name, entry.octets, end)
     }
 
+    /// Puts the segments of the recording's tape into a folder, to disk: a tape.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract); [`ReelError::Io`] also if there is a segment of that name. Remove the folder then.
+    pub fn extract_tape(&self, folder: &Path) -> Result<(), ReelError> {
+        for (number, index) in (1..).zip(self.parts(PartKind::Tape)) {
+            // A closed set: tape/0000000001.tape.zst.
+            let name = PartKind::Tape.name(number);
+            let path = folder.join(name.trim_start_matches("tape/"));
+            let failed = |source| ReelError::Io {
+                action: "write",
+                path: path.clone(),
+                source,
+            };
+            let mut file = File::create_new(&path).map_err(failed)?;
+            self.extract(index, &mut file)?;
+            file.sync_all().map_err(failed)?;
+        }
+        Ok(())
+    }
+
     /// Reads the whole file and compares every octet of it with what it must be.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use flow::Timestamp;
 use store::question::Dimension;
 
-use crate::cli::{ServerArgs, ask};
+use crate::cli::{ServerArgs, WayArgs, ask};
 use crate::output::Format;
 
 /// What can be done with recordings.
@@ -180,15 +180,8 @@ pub(crate) struct ImportFileArgs {
 pub(crate) struct PlayArgs {
     /// A `.reel` file, a capture, or the name of a recording of the server.
     pub(crate) recording: String,
-    /// The collector.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(crate) to: String,
-    /// Times the recorded speed.
-    #[arg(long, value_name = "N", default_value_t = 1.0, conflicts_with = "rate")]
-    pub(crate) speed: f64,
-    /// Datagrams a second instead of the recorded pace; 0 is as fast as possible.
-    #[arg(long, value_name = "R")]
-    pub(crate) rate: Option<u64>,
+    #[command(flatten)]
+    pub(crate) way: WayArgs,
     /// Begin again at the end, until stopped.
     #[arg(long = "loop")]
     pub(crate) endless: bool,

@@ -1,6 +1,5 @@
 //! Datagrams of a recording, or a capture, back on the wire: `flowreel recording play` and `flowreel send`.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -9,11 +8,12 @@ use collector::decode::DecodeConfig;
 use collector::fields::FieldTable;
 use collector::rewrite::{Sequences, TimeMove};
 use flow::{Datagram, Timestamp, clock};
-use replay::reel::{PartKind, Reel, read_tape};
+use replay::reel::{Reel, read_tape};
 use replay::wire::{self, Looped, Pace, Sources, Summary};
 
 use super::args::PlayArgs;
 use super::captured;
+use crate::cli::WayArgs;
 use crate::cli::ask::{Server, approximate};
 use crate::cli::serve::stop_flag;
 
@@ -31,11 +31,7 @@ type Datagrams = Box<dyn Iterator<Item = Result<Datagram>>>;
 
 /// How datagrams are sent.
 pub(crate) struct Sending<'a> {
-    /// `HOST:PORT`.
-    pub(crate) to: &'a str,
-    pub(crate) speed: f64,
-    /// Datagrams a second instead; 0 is as fast as possible.
-    pub(crate) rate: Option<u64>,
+    pub(crate) way: &'a WayArgs,
     pub(crate) endless: bool,
     pub(crate) rewrite_time: bool,
     pub(crate) sources: Sources,
@@ -44,9 +40,7 @@ pub(crate) struct Sending<'a> {
 pub(super) fn play(args: &PlayArgs) -> Result<()> {
     let source = Source::open(args)?;
     let sending = Sending {
-        to: &args.to,
-        speed: args.speed,
-        rate: args.rate,
+        way: &args.way,
         endless: args.endless,
         rewrite_time: args.rewrite_time,
         sources: match args.own_source {
@@ -59,14 +53,14 @@ pub(super) fn play(args: &PlayArgs) -> Result<()> {
 
 /// Reads, paces and sends, until all is sent or somebody stops it.
 pub(crate) fn send(source: &Source, sending: &Sending<'_>) -> Result<()> {
-    let to = wire::resolve(sending.to)?;
-    let pace = match sending.rate {
+    let to = wire::resolve(&sending.way.to)?;
+    let pace = match sending.way.rate {
         Some(0) => Pace::AsFastAsPossible,
         Some(rate) => Pace::Rate {
             per_second: approximate(rate),
         },
         None => Pace::AsRecorded {
-            speed: sending.speed,
+            speed: sending.way.speed,
         },
     };
     pace.check()?;
@@ -130,12 +124,7 @@ impl Source {
         let reel = Reel::open(path)?;
         reel.verify()?;
         let folder = tempfile::tempdir().context("no temporary folder can be made")?;
-        for (number, part) in reel.parts(PartKind::Tape).into_iter().enumerate() {
-            let name = PartKind::Tape.name(number + 1);
-            let name = name.trim_start_matches("tape/");
-            let mut file = File::create_new(folder.path().join(name))?;
-            reel.extract(part, &mut file)?;
-        }
+        reel.extract_tape(folder.path())?;
         Ok(Self::Tape(folder))
     }
 

@@ -1,7 +1,7 @@
 //! A file as a recording: a `.reel` file of another installation, or a capture of flow export. It becomes a world of its own
 //! beside what is live. Nothing of the file is believed: counts, checksums and times are compared with what came in.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use api::archive::{ArchiveError, Recorded};
@@ -23,7 +23,7 @@ use super::cutting::by_chance;
 use super::failing::{failed, of_store};
 use super::folders::{partial, place, remove_folder};
 use super::{NOBODY, RunningArchive, counts};
-use crate::config::{field_table, make_private_folder};
+use crate::config::make_private_folder;
 use crate::server::pipeline::is_full;
 
 /// Datagrams and octets that are decoded at a time.
@@ -202,12 +202,7 @@ impl RunningArchive {
         rules: &Rules,
         rows: &Store,
     ) -> Result<(), ArchiveError> {
-        let fields = field_table(self.config.fields.as_deref());
-        let fields = fields.map_err(|error| ArchiveError::Failed {
-            what: "the names of fields can't be read".to_owned(),
-            source: error.into(),
-        })?;
-        let mut decoder = Decoder::new(self.config.decode.clone(), fields);
+        let mut decoder = Decoder::new(self.config.decode.clone(), self.fields()?);
         let mut normaliser = Normaliser::new(self.config.normalise.clone(), rules);
         let mut reader = TapeReader::open(tape, TapePosition::START, None);
         // The next batch is made while one is inserted.
@@ -330,16 +325,7 @@ fn says<T>(what: &str, said: u64, found: u64) -> Result<T, ArchiveError> {
 
 /// Puts the segments of a file into a folder, and counts their datagrams.
 fn extract_tape(reel: &Reel, folder: &Path) -> Result<u64, ArchiveError> {
-    for part in reel.parts(PartKind::Tape) {
-        let name = &reel.manifest().parts[part].name;
-        // Names are of a closed set: tape/0000000001.tape.zst.
-        let name = name.rsplit('/').next().unwrap_or(name);
-        let file = File::create_new(folder.join(name));
-        let mut file = file.map_err(failed("a segment can't be made"))?;
-        reel.extract(part, &mut file).map_err(refused)?;
-        file.sync_all()
-            .map_err(failed("a segment can't be written"))?;
-    }
+    reel.extract_tape(folder).map_err(refused)?;
     let Window { to, .. } = arrived(reel.manifest());
     let said = reel.manifest().counts.datagrams;
     let mut read = read_tape(folder);

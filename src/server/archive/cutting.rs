@@ -157,8 +157,7 @@ impl RunningArchive {
             let is_in = |its: &Window| stretch.oldest < its.to && stretch.newest >= its.from;
             by_reference.iter().any(is_in)
         });
-        let on_tape = on_tape.map(|stretch| u64::from(stretch.end.offset - stretch.begin.offset));
-        taken += on_tape.sum::<u64>();
+        taken += on_tape.map(|stretch| stretch.octets()).sum::<u64>();
         if taken > most {
             return Err(ArchiveError::Full(format!(
                 "the recordings would take {} MiB, and may take {} MiB: delete some, or raise recordings.max_octets",

@@ -15,7 +15,6 @@ use store::recording::OtherAddresses;
 use super::RunningArchive;
 use super::cutting::by_chance;
 use super::failing::failed;
-use crate::config::field_table;
 
 /// The setting of the catalog that holds the key which is made by chance.
 const SETTING: &str = "anonymize_key";
@@ -24,12 +23,8 @@ impl RunningArchive {
     /// Who rewrites, under this installation's key: what leaves today can be compared with what left yesterday.
     pub(super) async fn anonymizer(&self) -> Result<Anonymizer, ArchiveError> {
         let key = self.key().await?;
-        let fields = field_table(self.config.fields.as_deref());
-        let fields = fields.map_err(|error| ArchiveError::Failed {
-            what: "the names of fields can't be read".to_owned(),
-            source: error.into(),
-        })?;
-        Ok(Anonymizer::new(key, self.config.decode.clone(), fields))
+        let decode = self.config.decode.clone();
+        Ok(Anonymizer::new(key, decode, self.fields()?))
     }
 
     /// The operator's key, or one that was made by chance the first time.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use api::archive::{ArchiveError, Standing};
 use flow::clock::Stopwatch;
 use flow::{Timestamp, clock};
-use replay::first_segment;
+use replay::{Stretch, first_segment};
 use store::catalog::{Note, Recording, RecordingCounts, RecordingState};
 use store::config::Engine;
 use store::question::Window;
@@ -251,7 +251,7 @@ impl RunningArchive {
     }
 
     /// Octets of the disk that the tape does not keep free for others.
-    fn room(&self) -> Result<u64, ArchiveError> {
+    pub(crate) fn room(&self) -> Result<u64, ArchiveError> {
         let disk = nix::sys::statvfs::statvfs(&self.config.data_dir);
         let disk = disk.map_err(failed("the disk's free space can't be read"))?;
         let free = disk.blocks_available() * disk.fragment_size();
@@ -261,9 +261,7 @@ impl RunningArchive {
     /// Whether a copy of a recording fits on the disk beside what receives.
     pub(super) async fn check_room(&self, recording: &Recording) -> Result<(), ArchiveError> {
         let on_tape = self.stretches(recording.slice.arrived).await?;
-        let octets = on_tape
-            .iter()
-            .map(|stretch| u64::from(stretch.end.offset - stretch.begin.offset));
+        let octets = on_tape.iter().map(Stretch::octets);
         let wanted = COPY_TIMES * octets.sum::<u64>().max(recording.counts.octets);
         let room = self.room()?;
         if wanted > room {

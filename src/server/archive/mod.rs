@@ -32,6 +32,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use api::archive::{
     Archive, ArchiveError, Cut, Found, Leaving, NewNote, Recorded, Standing, Wrapping,
 };
+use collector::fields::FieldTable;
 use flow::{Timestamp, clock};
 use futures_util::future::BoxFuture;
 use store::Store;
@@ -45,7 +46,7 @@ use self::failing::failed;
 use super::plant::Naming;
 use super::shared::Shared;
 use super::taping::Request;
-use crate::config::Config;
+use crate::config::{Config, field_table};
 
 /// Who did it, where nobody says. There is no sign-on yet.
 const NOBODY: &str = "somebody";
@@ -135,6 +136,15 @@ impl RunningArchive {
 
     fn tape(&self) -> PathBuf {
         self.config.path("tape")
+    }
+
+    /// The names of fields, the operator's among them.
+    fn fields(&self) -> Result<FieldTable, ArchiveError> {
+        let fields = field_table(self.config.fields.as_deref());
+        fields.map_err(|error| ArchiveError::Failed {
+            what: "the names of fields can't be read".to_owned(),
+            source: error.into(),
+        })
     }
 
     /// Asks the tape thread for something, and waits until it is done.
