@@ -118,7 +118,7 @@ function series(line: Drawn, at: number, answer: SeriesAnswer, style: LinesStyle
       type: line.isPrevious ? ('dashed' as const) : ('solid' as const),
       opacity: isFaint ? 0.25 : line.isPrevious ? 0.6 : 1,
     },
-    ...(isStacked && { areaStyle: { color: line.colour, opacity: isFaint ? 0.2 : 0.82 } }),
+    ...(isStacked && { areaStyle: { color: line.colour, opacity: isFaint ? 0.2 : 0.88 } }),
     ...(at === 0 && { markArea: shaded(style.incompleteFrom, look) }),
   };
 }
