@@ -108,7 +108,7 @@ function series(line: Drawn, at: number, answer: SeriesAnswer, style: LinesStyle
     id: `${line.isPrevious ? 'before' : 'now'} ${line.name}`,
     name: line.name,
     data: line.values.map((value, index) => [middle(answer, index), value]),
-    showSymbol: false,
+    symbol: 'none',
     emphasis: { disabled: true },
     silent: true,
     ...(isStacked && { stack: 'all' }),

@@ -80,7 +80,7 @@ export function sankey(all: Link[], unit: Rate, seconds: number, look: Look): Ch
         label: {
           color: look.text,
           fontSize: 11,
-          formatter: (node: { name: string }) => short(node.name.slice(2), 34),
+          formatter: (node: { name: string }) => short(node.name.slice(2), look.width < 500 ? 18 : 40),
         },
         lineStyle: { color: 'target', opacity: 0.38, curveness: 0.5 },
         emphasis: { focus: 'adjacency', lineStyle: { opacity: 0.6 } },
