@@ -12,12 +12,14 @@ demo: setup-build
 
 # What CI runs: everything that `check` looks at, then every test.
 test: setup-build setup-test check
+	npm --prefix ui/web test --silent
 	cargo test --workspace --locked --no-fail-fast
 
-# Formatting, lints, licences, crate edges: quick enough to run before each commit.
+# Formatting, lints, types of the pages, licences, crate edges: quick enough to run before each commit.
 check: setup-build
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	npm --prefix ui/web run check --silent
 	scripts/deny.sh
 
 # Speed, beside a peer in the same run. Takes a few minutes and wants a quiet machine.
@@ -45,6 +47,7 @@ torture: setup-build setup-test
 setup-build:
 	@scripts/packages.sh build
 	@scripts/install-engine.sh
+	@scripts/build-pages.sh
 
 setup-test:
 	@scripts/packages.sh test

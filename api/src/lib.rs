@@ -14,6 +14,7 @@
 //! | `sharing` | the same question by many at nearly the same time |
 //! | `view` | the one place that makes a question of what is to be shown |
 //! | `parameters` | what stands in an address: windows, filters |
+//! | [`pages`] | what is at addresses that are no routes, handed in by the binary |
 //! | `guard`, `body` | refuses requests that another site's page made, and bodies that do not come |
 
 pub mod archive;
@@ -23,6 +24,7 @@ mod error;
 mod guard;
 mod imports;
 mod operations;
+pub mod pages;
 mod parameters;
 pub mod plant;
 pub mod players;

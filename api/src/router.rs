@@ -12,10 +12,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::archive::Archive;
+use crate::pages::{self, Pages};
 use crate::plant::Plant;
 use crate::players::{Players, routes as players};
 use crate::sharing::Sharing;
-use crate::{ApiError, body, comparing, guard, imports, operations, questions, recordings, rules};
+use crate::{body, comparing, guard, imports, operations, questions, recordings, rules};
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub struct Api {
     pub uploads: Arc<AtomicU64>,
     /// Places for uploads that run at the same time.
     pub places: Arc<Semaphore>,
+    /// What is at the addresses that are no routes; nothing if `None`.
+    pub pages: Option<Pages>,
 }
 
 impl Api {
@@ -47,16 +50,28 @@ impl Api {
             sharing: Sharing::default(),
             uploads: Arc::default(),
             places: Arc::new(Semaphore::new(UPLOADS_MAX)),
+            pages: None,
         }
+    }
+
+    /// With pages at the addresses that are no routes.
+    #[must_use]
+    pub fn with_pages(self, pages: Pages) -> Self {
+        let pages = Some(pages);
+        Self { pages, ..self }
     }
 }
 
 /// Title and purpose; routes add themselves.
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "Flowreel",
-    description = "Which application is slow, and which part of the path: questions over flows, live or replayed."
-))]
+#[openapi(
+    info(
+        title = "Flowreel",
+        description = "Which application is slow, and which part of the path: questions over flows, live or replayed."
+    ),
+    // A type of a parameter does not add itself.
+    components(schemas(recordings::FileKind))
+)]
 struct Document;
 
 /// Largest capture file that is taken in one request, octets.
@@ -109,7 +124,7 @@ pub fn router(api: Api) -> Router {
     let document = Json(document);
     router
         .route("/api/openapi.json", get(|| async move { document }))
-        .fallback(|| async { ApiError::not_found("there is nothing at this address") })
+        .fallback(pages::answer)
         .layer(middleware::from_fn(guard::refuse_other_sites))
         .with_state(api)
 }
@@ -117,6 +132,21 @@ pub fn router(api: Api) -> Router {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The pages' types are made from this file: `FLOWREEL_BLESS=1` writes it anew.
+    #[test]
+    fn the_pages_know_this_document() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../ui/web/openapi.json");
+        let document = openapi().to_pretty_json().unwrap() + "\n";
+        if std::env::var_os("FLOWREEL_BLESS").is_some() {
+            std::fs::write(file, &document).unwrap();
+        }
+        let known = std::fs::read_to_string(file).unwrap_or_default();
+        assert!(
+            known == document,
+            "run `make bless`, then mend what the pages say"
+        );
+    }
 
     /// A client is made from this document: a route that moves or goes is a decision, not an accident.
     #[test]

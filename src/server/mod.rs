@@ -178,7 +178,8 @@ impl Server {
         });
         plant.end_interrupted_imports(began).await?;
         plant.follow_earlier_imports().await?;
-        let api = Api::new(gates.store.clone(), plant.clone(), Arc::new(archive));
+        let api = Api::new(gates.store.clone(), plant.clone(), Arc::new(archive))
+            .with_pages(ui::pages::answer);
         let receiving = Receiving::start(gates.listener, gates.mirrors, &road.wire, &lives)?;
         let running_file = config.path("running.json");
         durable::replace(&running_file, &running)?;

@@ -1,0 +1,259 @@
+/**
+ * Asks the server what a page shows. The one place for it: what an asker may see will be added here.
+ *
+ * What is live is asked again once a second, what is paused once; while a recording plays, one player on the server sends the
+ * answers of all views of the page with each frame.
+ */
+
+import { asked } from './address';
+import type { FlowsAnswer, SeriesAnswer, TopRow, View } from './api/schema';
+import { clock, iso } from './clock.svelte';
+import { type Failure, failure, type Parameters, path } from './fetching';
+import { type Frame, player } from './player.svelte';
+import { Polling, type Timers } from './polling';
+import { router } from './router.svelte';
+import { api, status } from './status.svelte';
+
+/** How often what is live is asked. */
+const LIVE_MS = 1000;
+/** A player takes no more views than this; further ones are asked by themselves at its position. */
+export const PLAYER_VIEWS_MAX = 12;
+
+/** What came of a question, so far. The last answer stays until there is another. */
+export interface Answer<T> {
+  readonly value: T | undefined;
+  readonly error: Failure | undefined;
+  /** Whether it is being asked for, and nothing is there to show. */
+  readonly loading: boolean;
+  /** When the answer came, milliseconds since 1970. */
+  readonly since: number | undefined;
+}
+
+type AnswerOf<V extends View> = V extends { top: unknown }
+  ? TopRow[]
+  : V extends { series: unknown }
+    ? SeriesAnswer
+    : FlowsAnswer;
+
+const timers: Timers = {
+  now: () => performance.now(),
+  later(ms, run) {
+    let handle = 0;
+    // Nobody looks: nothing is asked until somebody does.
+    const wait = () => {
+      handle = document.hidden ? window.setTimeout(wait, 500) : (run(), 0);
+    };
+    handle = window.setTimeout(wait, ms);
+    return () => {
+      clearTimeout(handle);
+    };
+  },
+};
+
+/** The reactive side of a question. */
+class Asked<T> implements Answer<T> {
+  value = $state.raw<T | undefined>();
+  error = $state.raw<Failure | undefined>();
+  since = $state<number | undefined>();
+  #busy = $state(true);
+  readonly polling = new Polling<T>(
+    {
+      value: (value) => {
+        this.deliver(value);
+      },
+      failure: (error) => {
+        this.error = error;
+      },
+      busy: (busy) => {
+        this.#busy = busy;
+      },
+    },
+    timers,
+  );
+
+  get loading(): boolean {
+    return this.#busy && this.value === undefined && this.error === undefined;
+  }
+
+  deliver(value: T): void {
+    this.value = value;
+    this.error = undefined;
+    this.since = Date.now();
+  }
+}
+
+/**
+ * A view of what is shown: `view(() => ({ top: { dimension: 'applications' } }))`. To be called while a component is made; it
+ * ends with it. A view that is `undefined` is not asked.
+ */
+export function view<V extends View>(wanted: () => V | undefined): Answer<AnswerOf<V>> {
+  const answer = new Asked<AnswerOf<V>>();
+  const text = $derived(JSON.stringify(wanted()) as string | undefined);
+  // By its value: an address that changes elsewhere must not begin a player anew.
+  const isPlayed = $derived(clock.playing && clock.inRecording);
+  $effect(() => {
+    if (text === undefined || !isPlayed) return;
+    return stage.enter(JSON.parse(text) as View, answer as Asked<unknown>);
+  });
+  follow(answer, (moment) => {
+    if (text === undefined || isPlayed) return undefined;
+    return routeOf(JSON.parse(text) as View, moment);
+  });
+  return answer;
+}
+
+/**
+ * Any other route that depends on the clock. `route` gets the parameters that questions have and makes a path of them; while a
+ * recording plays it is asked at the player's position, once a second. What costs more is asked less often: `liveMs`.
+ */
+export function question<T>(
+  route: (moment: Record<string, string>) => string | undefined,
+  liveMs = LIVE_MS,
+): Answer<T> {
+  const answer = new Asked<T>();
+  follow(answer, route, liveMs);
+  return answer;
+}
+
+/** A route that does not depend on the clock: asked once, or every so many seconds. */
+export function resource<T>(
+  route: () => string | undefined,
+  everySeconds?: number,
+): Answer<T> & { again(): void } {
+  const answer = new Asked<T>();
+  let turn = $state(0);
+  $effect(() => {
+    const path = route();
+    // Asked anew when somebody says so.
+    void turn;
+    if (path === undefined) return;
+    answer.polling.ask((signal) => api(path, { signal }) as Promise<T>, everySeconds && everySeconds * 1000);
+    return () => {
+      answer.polling.stop();
+    };
+  });
+  return Object.assign(answer, {
+    again() {
+      turn += 1;
+    },
+  });
+}
+
+/** Keeps a question asked as the clock moves. */
+function follow<T>(
+  answer: Asked<T>,
+  route: (moment: Record<string, string>) => string | undefined,
+  liveMs = LIVE_MS,
+): void {
+  // By the second, as a position of a player changes ten times in it.
+  const heldAt = $derived.by(() => {
+    if (clock.scrub !== undefined) return iso(clock.scrub);
+    if (!clock.playing || !clock.inRecording) return undefined;
+    return iso(Math.floor(clock.position / 1000) * 1000);
+  });
+  const path = $derived.by(() => {
+    const at = heldAt === undefined ? undefined : { position: heldAt, last: clock.last };
+    return route(asked(router.shared, at));
+  });
+  const every = $derived(clock.isLive && !clock.inRecording ? liveMs : undefined);
+  $effect(() => {
+    if (path === undefined) {
+      answer.polling.stop();
+      return;
+    }
+    const wanted = path;
+    answer.polling.ask((signal) => api(wanted, { signal }) as Promise<T>, every, heldAt !== undefined);
+  });
+  $effect(() => () => {
+    answer.polling.stop();
+  });
+}
+
+/** The route that answers a view. */
+export function routeOf(view: View, moment: Parameters): string {
+  if ('top' in view) {
+    const { dimension, ...rest } = view.top;
+    return path(`/api/v1/top/${dimension}`, { ...moment, ...rest });
+  }
+  if ('series' in view) return path('/api/v1/series', { ...moment, ...view.series });
+  return path('/api/v1/flows', { ...moment, ...view.flows });
+}
+
+/** The views of the page while a recording plays. */
+class Stage {
+  #views = new Map<string, { view: View; answer: Asked<unknown> }>();
+  #names = 0;
+  #due = 0;
+
+  /** A view comes; the returned function lets it go. */
+  enter(view: View, answer: Asked<unknown>): () => void {
+    const name = `v${String((this.#names += 1))}`;
+    this.#views.set(name, { view, answer });
+    this.changed();
+    return () => {
+      this.#views.delete(name);
+      this.changed();
+    };
+  }
+
+  /** Begins anew, once all that changes at the same time has changed. */
+  changed(): void {
+    clearTimeout(this.#due);
+    this.#due = window.setTimeout(() => {
+      this.#begin();
+    });
+  }
+
+  #begin(): void {
+    const { recording, filter, known } = router.shared;
+    if (!clock.playing || recording === undefined || this.#views.size === 0) {
+      player.stop();
+      return;
+    }
+    const entries = [...this.#views].slice(0, PLAYER_VIEWS_MAX);
+    const views = Object.fromEntries(entries.map(([name, { view }]) => [name, view]));
+    const { moment } = router.shared;
+    const position = player.position ?? (moment.kind === 'paused' ? moment.asOf : undefined);
+    void player.play(
+      { recording, views, filter, window: clock.last, knowledge: known, position },
+      {
+        frame: (frame) => {
+          this.#deliver(frame);
+        },
+        failure: (error) => {
+          for (const { answer } of this.#views.values()) answer.error = error;
+          if (player.state) return;
+          status.notice = { text: `The recording cannot be played: ${error.error}` };
+          clock.stop();
+        },
+      },
+    );
+  }
+
+  #deliver(frame: Frame): void {
+    for (const [name, { answer }] of this.#views) {
+      const error = frame.errors?.[name];
+      if (error) answer.error = failure(400, error);
+      else if (name in frame.answers) answer.deliver(frame.answers[name]);
+    }
+  }
+}
+
+const stage = new Stage();
+
+/** What makes a player begin anew, or ends it: to be called once, where the pages are made. */
+export function watchStage(): void {
+  const programme = $derived.by(() => {
+    const { recording, filter, known } = router.shared;
+    return JSON.stringify([clock.playing, clock.last, recording, filter, known]);
+  });
+  $effect(() => {
+    void programme;
+    stage.changed();
+  });
+  $effect(() => {
+    // It came to its end: held there.
+    if (clock.playing && player.state && !player.state.playing && player.state.position >= player.state.to)
+      clock.pause();
+  });
+}

@@ -1,0 +1,53 @@
+/** What is shown as a file. */
+
+import type { SeriesAnswer, TopRow } from './api/schema';
+
+type Cell = string | number;
+
+/** RFC 4180. A name that a spreadsheet would take for a formula gets an apostrophe, as names come from the network. */
+export function csv(rows: Cell[][]): string {
+  return rows.map((row) => row.map(cell).join(',') + '\r\n').join('');
+}
+
+function cell(value: Cell): string {
+  if (typeof value === 'number') return String(value);
+  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** A row for each point of each line, the period before with its own times. */
+export function seriesRows(answer: SeriesAnswer): Cell[][] {
+  const from = Date.parse(answer.from);
+  const rows = (lines: SeriesAnswer['lines'], begin: number): Cell[][] =>
+    lines.flatMap(({ name, values }) =>
+      values.map((value, at) => [
+        new Date(begin + at * answer.step_s * 1000).toISOString(),
+        answer.step_s,
+        name,
+        value,
+      ]),
+    );
+  const length = (answer.lines[0]?.values.length ?? 0) * answer.step_s * 1000;
+  return [
+    ['from', 'seconds', 'name', answer.by],
+    ...rows(answer.previous ?? [], from - length),
+    ...rows(answer.lines, from),
+  ];
+}
+
+export function topRows(answer: TopRow[]): Cell[][] {
+  const head = ['name', 'octets', 'packets', 'flows', 'clients'];
+  return [head, ...answer.map((row) => [row.name, row.octets, row.packets, row.flows, row.clients])];
+}
+
+/** Gives the browser a file to keep. */
+export function save(name: string, type: string, content: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.download = name;
+  link.click();
+  // The browser has taken hold of it by then.
+  setTimeout(() => {
+    URL.revokeObjectURL(link.href);
+  }, 1000);
+}

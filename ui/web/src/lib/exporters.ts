@@ -1,0 +1,68 @@
+/** What is wrong with exporters, in a line each. No DOM. */
+
+import type { ExporterHealth } from './api/schema';
+import { count, duration, percent } from './units';
+import { ago } from './when';
+
+/** Nothing for so long is silence: exporters send at least what is left of their active timeout, mostly a minute. */
+const SILENT_MS_MIN = 120_000;
+/** A share that is lost on the way and changes what answers say. */
+const LOSSY = 0.001;
+/** A clock that is further off puts flows visibly elsewhere. */
+const CLOCK_OFF_MS = 5000;
+
+/** After how much time without a datagram it is silent: three times its active timeout, at least two minutes. */
+export function silentAfterMs(exporter: ExporterHealth): number {
+  return Math.max(SILENT_MS_MIN, 3000 * (exporter.active_timeout_s ?? 0));
+}
+
+export function isSilent(exporter: ExporterHealth, now: number): boolean {
+  return now - Date.parse(exporter.last_seen) > silentAfterMs(exporter);
+}
+
+/** How many there are, and how many of them are heard. One of several observation domains is heard if one of these is. */
+export function heard(all: ExporterHealth[], now: number): { all: number; heard: number } {
+  const found = new Map<string, boolean>();
+  for (const it of all) found.set(it.address, (found.get(it.address) ?? false) || !isSilent(it, now));
+  return { all: found.size, heard: [...found.values()].filter(Boolean).length };
+}
+
+/** What their numbers say was lost: records (v5, IPFIX) and datagrams (v9) alike. */
+export const lost = (all: ExporterHealth[]): number => all.reduce((sum, it) => sum + it.sequence_lost, 0);
+
+/** The share that was lost of what was sent, in the unit that its numbers count. */
+export function lostShare(exporter: ExporterHealth): number {
+  const got =
+    exporter.protocol.includes('v9') || exporter.protocol.includes('sFlow')
+      ? exporter.datagrams
+      : exporter.records;
+  return exporter.sequence_lost / Math.max(1, exporter.sequence_lost + got);
+}
+
+export interface Trouble {
+  exporter: ExporterHealth;
+  /** `bad` loses data; `warn` limits what can be answered. */
+  tone: 'bad' | 'warn';
+  text: string;
+}
+
+/** What is wrong, the worst first. */
+export function troubles(all: ExporterHealth[], now: number): Trouble[] {
+  const found = all.flatMap((exporter): Trouble[] => {
+    const mine: Trouble[] = [];
+    const say = (tone: Trouble['tone'], text: string) => mine.push({ exporter, tone, text });
+    if (isSilent(exporter, now)) say('bad', `silent, last heard ${ago(Date.parse(exporter.last_seen), now)}`);
+    const share = lostShare(exporter);
+    if (share >= LOSSY) say('bad', `${percent(share)} lost on the way (${count(exporter.sequence_lost)})`);
+    const broken = Object.values(exporter.problems).reduce((sum, n) => sum + n, 0);
+    if (broken > 0) say('warn', `${count(broken)} could not be decoded`);
+    if (exporter.waiting_for_template > 0)
+      say('warn', `${count(exporter.waiting_for_template)} wait for their template`);
+    const offset = exporter.clock_offset_ms;
+    if (offset !== undefined && offset !== null && Math.abs(offset) > CLOCK_OFF_MS) {
+      say('warn', `its clock is ${duration(Math.abs(offset))} ${offset < 0 ? 'behind' : 'ahead'}`);
+    }
+    return mine;
+  });
+  return found.sort((a, b) => Number(a.tone === 'warn') - Number(b.tone === 'warn'));
+}

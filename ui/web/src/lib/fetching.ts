@@ -1,0 +1,92 @@
+/** One request to the server, and what can go wrong with it. */
+
+import type { ErrorBody } from './api/schema';
+
+/** Why there is no answer. */
+export interface Failure {
+  /** `unreachable`: no server. `later`: it says that it will pass. `refused`: the question is wrong. `missing`: no such thing. */
+  kind: 'unreachable' | 'later' | 'refused' | 'missing' | 'failed';
+  error: string;
+  detail?: string | undefined;
+  parameter?: string | undefined;
+  column?: number | undefined;
+}
+
+/** A [`Failure`] that is thrown. */
+export class Failed extends Error {
+  constructor(readonly failure: Failure) {
+    super(failure.error);
+  }
+}
+
+export type Parameters = Record<string, string | number | boolean | null | undefined>;
+
+/** The path with what is said of its parameters. */
+export function path(route: string, parameters: Parameters = {}): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined && value !== null && value !== '') query.set(name, String(value));
+  }
+  const text = query.toString();
+  return text ? `${route}?${text}` : route;
+}
+
+/** Asks and reads JSON. `onServer` hears whether a server answered at all. */
+export async function fetchJson(
+  route: string,
+  init: RequestInit = {},
+  onServer: (reached: boolean) => void = () => undefined,
+): Promise<unknown> {
+  let response: Response;
+  try {
+    response = await fetch(route, { ...init, headers: { accept: 'application/json', ...init.headers } });
+  } catch (error) {
+    if (init.signal?.aborted) throw error;
+    onServer(false);
+    throw new Failed({ kind: 'unreachable', error: 'The server does not answer.' });
+  }
+  const text = await response.text();
+  const body = parsed(text);
+  // Between us and the server something else may answer, which has no JSON for us.
+  const isOurs = body !== undefined || response.ok;
+  onServer(isOurs);
+  if (response.ok) return body;
+  throw new Failed(failure(response.status, body));
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a status and its body mean. */
+export function failure(status: number, body: unknown): Failure {
+  const said = (typeof body === 'object' && body !== null ? body : {}) as Partial<ErrorBody>;
+  if (typeof said.error !== 'string') {
+    return status >= 500
+      ? { kind: 'unreachable', error: 'The server does not answer.' }
+      : { kind: 'failed', error: `The server answered with status ${String(status)} and no reason.` };
+  }
+  return {
+    kind: kind(status),
+    error: sentence(said.error),
+    detail: said.detail ?? undefined,
+    parameter: said.parameter ?? undefined,
+    column: said.column ?? undefined,
+  };
+}
+
+function kind(status: number): Failure['kind'] {
+  if (status === 404) return 'missing';
+  if (status === 408 || status === 429 || status === 503) return 'later';
+  return status < 500 ? 'refused' : 'failed';
+}
+
+/** The server's messages are pieces of sentences; alone in a page they begin and end like one. */
+export function sentence(text: string): string {
+  const whole = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(whole) ? whole : `${whole}.`;
+}

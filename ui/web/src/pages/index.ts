@@ -1,0 +1,37 @@
+/** The pages: where they are, what the menu calls them, and their code, which comes when somebody goes there. */
+
+import type { Component } from 'svelte';
+
+/** What every page is given: what stands in its path for the names of its pattern. */
+export interface PageProps {
+  parameters: Record<string, string>;
+}
+
+export interface Page {
+  /** With `:name` for a segment: `/hosts/:address`. */
+  path: string;
+  /** What stands in the browser's title. */
+  title: (parameters: Record<string, string>) => string;
+  /** Its word in the menu; none for pages of single things. */
+  menu?: string;
+  /** Whether it shows traffic, so that a filter makes sense. */
+  filtered: boolean;
+  load: () => Promise<{ default: Component<PageProps> | Component<Record<string, never>> }>;
+}
+
+export const PAGES: Page[] = [
+  {
+    path: '/',
+    title: () => 'Overview',
+    menu: 'Overview',
+    filtered: true,
+    load: () => import('./overview/Overview.svelte'),
+  },
+  {
+    path: '/explore',
+    title: () => 'Explore',
+    menu: 'Explore',
+    filtered: true,
+    load: () => import('./explore/Explore.svelte'),
+  },
+];
