@@ -67,7 +67,8 @@ fn words(
     let shown = fitted(&harmless(text), SMALL, room.min(WORDS_WIDTH));
     let width = SMALL.width(&shown).ceil() + 8.0;
     let left = if is_behind { x + 5.0 } else { x - width - 4.0 };
-    let top = plot.top + row_top(row) + 1.0;
+    // The flags stay free.
+    let top = plot.top + row_top(row) + 5.0;
     scene.rectangle((left, top), (width, ROW - 1.0), look.surface.thin(0.85));
     let at = (left + 4.0, top + ROW / 2.0);
     scene.words(at, shown, (SMALL, Side::Left), look.recorded);
