@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store/engine", &[]),
     ("api", &["flow", "store", "replay"]),
     ("simulator", &["flow"]),
+    ("ui", &["flow"]),
     (
         ".",
         &[
@@ -25,6 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "engine",
             "api",
             "simulator",
+            "ui",
         ],
     ),
 ];
@@ -179,6 +181,7 @@ fn looks_like_a_path(word: &str) -> bool {
         "api/",
         "src/",
         "simulator/",
+        "ui/",
         "docs/",
         "scripts/",
         "tests/",

@@ -12,10 +12,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::archive::Archive;
+use crate::pictures::{Easel, PictureUnit, SeriesView};
 use crate::plant::Plant;
 use crate::players::{Players, routes as players};
 use crate::sharing::Sharing;
-use crate::{ApiError, body, comparing, guard, imports, operations, questions, recordings, rules};
+use crate::studio::{PictureFile, Studio, Theme};
+use crate::{
+    ApiError, body, comparing, guard, imports, operations, pictures, questions, recordings, rules,
+};
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -34,6 +38,8 @@ pub struct Api {
     pub uploads: Arc<AtomicU64>,
     /// Places for uploads that run at the same time.
     pub places: Arc<Semaphore>,
+    /// Where pictures are drawn.
+    pub(crate) easel: Easel,
 }
 
 impl Api {
@@ -47,16 +53,28 @@ impl Api {
             sharing: Sharing::default(),
             uploads: Arc::default(),
             places: Arc::new(Semaphore::new(UPLOADS_MAX)),
+            easel: Easel::new(None),
         }
+    }
+
+    /// With pictures.
+    #[must_use]
+    pub fn with_studio(self, studio: Arc<dyn Studio>) -> Self {
+        let easel = Easel::new(Some(studio));
+        Self { easel, ..self }
     }
 }
 
 /// Title and purpose; routes add themselves.
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "Flowreel",
-    description = "Which application is slow, and which part of the path: questions over flows, live or replayed."
-))]
+#[openapi(
+    info(
+        title = "Flowreel",
+        description = "Which application is slow, and which part of the path: questions over flows, live or replayed."
+    ),
+    // A type of a parameter does not add itself.
+    components(schemas(recordings::FileKind, PictureFile, PictureUnit, SeriesView, Theme))
+)]
 struct Document;
 
 /// Largest capture file that is taken in one request, octets.
@@ -69,6 +87,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(questions::top))
         .routes(routes!(questions::series))
         .routes(routes!(questions::flows))
+        .routes(routes!(pictures::top_picture))
+        .routes(routes!(pictures::series_picture))
         .routes(routes!(comparing::compare))
         .routes(routes!(questions::inventory))
         .routes(routes!(questions::lateness))
@@ -118,6 +138,32 @@ pub fn router(api: Api) -> Router {
 mod tests {
     use super::*;
 
+    fn references(value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(map) => {
+                let named = map.get("$ref").and_then(serde_json::Value::as_str);
+                found.extend(named.map(str::to_owned));
+                map.values().for_each(|value| references(value, found));
+            }
+            serde_json::Value::Array(all) => {
+                all.iter().for_each(|value| references(value, found));
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn what_the_document_names_is_in_it() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        let mut named = Vec::new();
+        references(&document, &mut named);
+        assert!(!named.is_empty());
+        for name in named {
+            let place = name.strip_prefix('#').unwrap();
+            assert!(document.pointer(place).is_some(), "{name}");
+        }
+    }
+
     /// A client is made from this document: a route that moves or goes is a decision, not an accident.
     #[test]
     fn the_document_names_every_route() {
@@ -153,7 +199,9 @@ mod tests {
             "get /api/v1/recordings/{name}/file",
             "get /api/v1/rules",
             "get /api/v1/series",
+            "get /api/v1/series/{picture}",
             "get /api/v1/top/{dimension}",
+            "get /api/v1/top/{dimension}/{picture}",
             "get /healthz",
             "get /metrics",
             "get /readyz",

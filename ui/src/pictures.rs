@@ -31,7 +31,7 @@ mod units;
 
 pub use self::series::{Line, Mark, SeriesPicture};
 pub use self::sheet::{HEIGHT_MIN, Kind, PictureError, SIDE_MAX, Sheet, Theme, WIDTH_MIN};
-pub use self::times::stretch;
+pub use self::times::{moment, stretch};
 pub use self::top::{Bar, TopPicture};
 pub use self::units::Unit;
 

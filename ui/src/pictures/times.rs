@@ -31,6 +31,11 @@ pub fn stretch(from: Timestamp, to: Timestamp) -> String {
     }
 }
 
+/// An instant in words: `2026-03-01 10:42 UTC`.
+pub fn moment(at: Timestamp) -> String {
+    format!("{} {} UTC", date(at), short_time(at))
+}
+
 /// Seconds between marks of a time axis that people can count.
 const STEPS_S: [u64; 19] = [
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400,
