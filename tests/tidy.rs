@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store/engine", &[]),
     ("api", &["flow", "store", "replay"]),
     ("simulator", &["flow"]),
-    ("ui", &[]),
+    ("ui", &["flow"]),
     (
         ".",
         &[

@@ -5,7 +5,9 @@
 //! | [`router`] | the table of contents: every route, and the OpenAPI document made from them |
 //! | [`plant`] | what the API needs of the running product, as a trait that the binary implements |
 //! | [`archive`] | the same for recordings |
+//! | [`studio`] | the same for whoever draws pictures |
 //! | `questions` | top, series, flows |
+//! | `pictures` | what questions answer, as SVG or PNG |
 //! | `comparing` | two windows side by side |
 //! | `operations` | accounting, exporters, readiness, metrics |
 //! | `imports`, `rules` | captures in, names of things |
@@ -26,6 +28,7 @@ mod imports;
 mod operations;
 pub mod pages;
 mod parameters;
+mod pictures;
 pub mod plant;
 pub mod players;
 mod questions;
@@ -34,6 +37,7 @@ pub mod router;
 mod rules;
 pub mod server;
 mod sharing;
+pub mod studio;
 mod view;
 
 pub use error::{ApiError, ErrorBody};

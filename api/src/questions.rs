@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
-use flow::clock;
+use flow::{Filter, clock};
 use serde::{Deserialize, Serialize};
 use store::lateness::Lateness;
 use store::question::{
@@ -66,6 +66,8 @@ macro_rules! question {
         }
     };
 }
+
+pub(crate) use question;
 
 question! {
     /// Parameters of a top question.
@@ -201,18 +203,23 @@ pub(crate) async fn lateness(
     Parameters(parameters): Parameters<LatenessParameters>,
 ) -> Result<impl IntoResponse, ApiError> {
     let filter = filter(parameters.filter.as_deref())?;
+    Ok(as_json(lateness_now(&api, &filter).await?))
+}
+
+/// [`Lateness`] as JSON.
+pub(crate) async fn lateness_now(api: &Api, filter: &Filter) -> Result<Bytes, ApiError> {
     let scope = Scope::default();
     let ask = || async {
         let to = clock::now();
         let from = to - LATENESS_OVER;
         json(
             &api.store
-                .lateness(Window { from, to }, &filter, &scope)
+                .lateness(Window { from, to }, filter, &scope)
                 .await?,
         )
     };
     let said = format!("lateness {filter:?} {scope:?}");
-    Ok(as_json(api.sharing.answer(said, LATENESS_AGE, ask).await?))
+    api.sharing.answer(said, LATENESS_AGE, ask).await
 }
 
 /// What the store holds.

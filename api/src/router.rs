@@ -13,10 +13,12 @@ use utoipa_axum::routes;
 
 use crate::archive::Archive;
 use crate::pages::{self, Pages};
+use crate::pictures::{Easel, PictureUnit, SeriesView};
 use crate::plant::Plant;
 use crate::players::{Players, routes as players};
 use crate::sharing::Sharing;
-use crate::{body, comparing, guard, imports, operations, questions, recordings, rules};
+use crate::studio::{PictureFile, Studio, Theme};
+use crate::{body, comparing, guard, imports, operations, pictures, questions, recordings, rules};
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -37,6 +39,8 @@ pub struct Api {
     pub places: Arc<Semaphore>,
     /// What is at the addresses that are no routes; nothing if `None`.
     pub pages: Option<Pages>,
+    /// Where pictures are drawn.
+    pub(crate) easel: Easel,
 }
 
 impl Api {
@@ -51,6 +55,7 @@ impl Api {
             uploads: Arc::default(),
             places: Arc::new(Semaphore::new(UPLOADS_MAX)),
             pages: None,
+            easel: Easel::new(None),
         }
     }
 
@@ -59,6 +64,13 @@ impl Api {
     pub fn with_pages(self, pages: Pages) -> Self {
         let pages = Some(pages);
         Self { pages, ..self }
+    }
+
+    /// With pictures.
+    #[must_use]
+    pub fn with_studio(self, studio: Arc<dyn Studio>) -> Self {
+        let easel = Easel::new(Some(studio));
+        Self { easel, ..self }
     }
 }
 
@@ -70,7 +82,13 @@ impl Api {
         description = "Which application is slow, and which part of the path: questions over flows, live or replayed."
     ),
     // A type of a parameter does not add itself.
-    components(schemas(recordings::FileKind))
+    components(schemas(
+        recordings::FileKind,
+        PictureFile,
+        PictureUnit,
+        SeriesView,
+        Theme
+    ))
 )]
 struct Document;
 
@@ -84,6 +102,8 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(questions::top))
         .routes(routes!(questions::series))
         .routes(routes!(questions::flows))
+        .routes(routes!(pictures::top_picture))
+        .routes(routes!(pictures::series_picture))
         .routes(routes!(comparing::compare))
         .routes(routes!(questions::inventory))
         .routes(routes!(questions::lateness))
@@ -148,6 +168,32 @@ mod tests {
         );
     }
 
+    fn references(value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(map) => {
+                let named = map.get("$ref").and_then(serde_json::Value::as_str);
+                found.extend(named.map(str::to_owned));
+                map.values().for_each(|value| references(value, found));
+            }
+            serde_json::Value::Array(all) => {
+                all.iter().for_each(|value| references(value, found));
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn what_the_document_names_is_in_it() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        let mut named = Vec::new();
+        references(&document, &mut named);
+        assert!(!named.is_empty());
+        for name in named {
+            let place = name.strip_prefix('#').unwrap();
+            assert!(document.pointer(place).is_some(), "{name}");
+        }
+    }
+
     /// A client is made from this document: a route that moves or goes is a decision, not an accident.
     #[test]
     fn the_document_names_every_route() {
@@ -183,7 +229,9 @@ mod tests {
             "get /api/v1/recordings/{name}/file",
             "get /api/v1/rules",
             "get /api/v1/series",
+            "get /api/v1/series/{picture}",
             "get /api/v1/top/{dimension}",
+            "get /api/v1/top/{dimension}/{picture}",
             "get /healthz",
             "get /metrics",
             "get /readyz",

@@ -163,6 +163,11 @@ pub(crate) fn quantity(text: &str) -> Result<Quantity, String> {
     named(text)
 }
 
+/// `light`, `dark`.
+pub(crate) fn theme(text: &str) -> Result<api::studio::Theme, String> {
+    named(text)
+}
+
 /// The name of a closed set's member, as it stands in JSON.
 pub(crate) fn name(member: impl serde::Serialize) -> Option<String> {
     serde_json::to_value(member)
@@ -215,7 +220,11 @@ pub(crate) fn top(args: &TopArgs) -> Result<()> {
     parameters.push(("limit", Some(args.limit.to_string())));
     let what = name(args.dimension).unwrap_or_default();
     let path = format!("/api/v1/top/{what}");
-    let rows: Vec<TopRow> = Server::new(&args.question.server.server).get(&path, &parameters)?;
+    let server = Server::new(&args.question.server.server);
+    if args.picture.write(&server, &path, parameters.clone())? {
+        return Ok(());
+    }
+    let rows: Vec<TopRow> = server.get(&path, &parameters)?;
     print(
         &mut stdout().lock(),
         args.question.format,
@@ -249,8 +258,11 @@ pub(crate) fn series(args: &SeriesArgs) -> Result<()> {
     parameters.push(("limit", Some(args.limit.to_string())));
     parameters.push(("step", args.step.clone()));
     parameters.push(("previous", args.previous.then(|| "true".to_owned())));
-    let answer: SeriesAnswer =
-        Server::new(&args.question.server.server).get("/api/v1/series", &parameters)?;
+    let (server, path) = (Server::new(&args.question.server.server), "/api/v1/series");
+    if args.picture.write(&server, path, parameters.clone())? {
+        return Ok(());
+    }
+    let answer: SeriesAnswer = server.get(path, &parameters)?;
     if args.question.format == Format::Json {
         return output::print_text(serde_json::to_string_pretty(&answer)? + "\n");
     }

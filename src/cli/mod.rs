@@ -6,6 +6,7 @@ mod configuration;
 mod decode;
 mod doctor;
 mod import;
+mod picture;
 mod recording;
 mod send;
 pub(crate) mod serve;
@@ -237,6 +238,8 @@ pub(crate) struct TopArgs {
     /// How many.
     #[arg(long, default_value_t = 10)]
     pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) picture: picture::PictureArgs,
 }
 
 #[derive(Debug, Args)]
@@ -258,6 +261,8 @@ pub(crate) struct SeriesArgs {
     /// Also the window right before.
     #[arg(long)]
     pub(crate) previous: bool,
+    #[command(flatten)]
+    pub(crate) picture: picture::PictureArgs,
 }
 
 #[derive(Debug, Args)]

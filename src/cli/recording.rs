@@ -16,7 +16,9 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use replay::reel::{Manifest, PartKind, Reel};
 
 pub(crate) use self::args::RecordingCommand;
-use self::args::{CutArgs, ExportArgs, ImportFileArgs, ListArgs, NamedArgs, NoteArgs, VerifyArgs};
+use self::args::{
+    CutArgs, ExportArgs, ImportFileArgs, ListArgs, NamedArgs, NoteArgs, ShowArgs, VerifyArgs,
+};
 use super::ask::{Server, approximate};
 use crate::output::{self, Format, number, print, print_text, printable, si, text};
 
@@ -103,9 +105,17 @@ fn columns() -> Vec<output::Column<'static, Recorded>> {
     ]
 }
 
-fn show(args: &NamedArgs) -> Result<()> {
-    let recorded: Recorded = Server::new(&args.server.server).get(&place(&args.name), &[])?;
-    if args.format == Format::Json {
+fn show(args: &ShowArgs) -> Result<()> {
+    let server = Server::new(&args.named.server.server);
+    let traffic = vec![
+        ("recording", Some(args.named.name.clone())),
+        ("dimension", Some("applications".to_owned())),
+    ];
+    if args.picture.write(&server, "/api/v1/series", traffic)? {
+        return Ok(());
+    }
+    let recorded: Recorded = server.get(&place(&args.named.name), &[])?;
+    if args.named.format == Format::Json {
         return print_text(serde_json::to_string_pretty(&recorded)? + "\n");
     }
     say(&recorded)
@@ -190,7 +200,7 @@ fn export(args: &ExportArgs) -> Result<()> {
 }
 
 /// Writes an answer to a file, which has its name when it is whole.
-fn fetch(
+pub(crate) fn fetch(
     server: &Server,
     path: &str,
     parameters: &[(&str, Option<String>)],

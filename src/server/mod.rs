@@ -22,6 +22,7 @@
 //! | `priority` | which threads go first |
 //! | `budget` | the time that the end may take |
 //! | `plant` | the API's view of all of it |
+//! | `studio` | its pictures |
 //! | `metrics` | every counter as text |
 
 pub(crate) mod archive;
@@ -49,6 +50,7 @@ mod road;
 mod searching;
 mod shared;
 mod storing;
+mod studio;
 mod taping;
 
 use std::net::SocketAddr;
@@ -179,7 +181,8 @@ impl Server {
         plant.end_interrupted_imports(began).await?;
         plant.follow_earlier_imports().await?;
         let api = Api::new(gates.store.clone(), plant.clone(), Arc::new(archive))
-            .with_pages(ui::pages::answer);
+            .with_pages(ui::pages::answer)
+            .with_studio(Arc::new(studio::RunningStudio));
         let receiving = Receiving::start(gates.listener, gates.mirrors, &road.wire, &lives)?;
         let running_file = config.path("running.json");
         durable::replace(&running_file, &running)?;

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use flow::Timestamp;
 use store::question::Dimension;
 
+use crate::cli::picture::PictureArgs;
 use crate::cli::{ServerArgs, WayArgs, ask};
 use crate::output::Format;
 
@@ -19,8 +20,8 @@ pub(crate) enum RecordingCommand {
     Stop(NamedArgs),
     /// Show all recordings.
     List(ListArgs),
-    /// Show one, with its notes.
-    Show(NamedArgs),
+    /// Show one, with its notes; or a picture of its traffic by application.
+    Show(ShowArgs),
     /// Write a note to a moment of a recording.
     Note(NoteArgs),
     /// Show what changed from one recording to another: new, gone, larger, smaller, slower.
@@ -78,6 +79,14 @@ pub(crate) struct NamedArgs {
     pub(crate) format: Format,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) named: NamedArgs,
+    #[command(flatten)]
+    pub(crate) picture: PictureArgs,
 }
 
 #[derive(Debug, Args)]
