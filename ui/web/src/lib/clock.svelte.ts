@@ -1,6 +1,6 @@
 /** One clock for all pages, in three states: live, paused (or a range), in a recording. */
 
-import { LAST_RECORDED, type Moment, seconds, written } from './address';
+import { LAST, LAST_RECORDED, type Moment, seconds, written } from './address';
 import type { Recorded } from './api/schema';
 import { player } from './player.svelte';
 import { router } from './router.svelte';
@@ -22,6 +22,8 @@ class Clock {
   scrub = $state<number | undefined>();
   /** The recording that the address names, once the server has said what it is. */
   recorded = $state.raw<Recorded | undefined>();
+  /** From here on records still arrive, so that less is shown than was; shaded in drawings. Nobody says so yet. */
+  incompleteFrom = $state<number | undefined>();
   /** Whether the recording shall play; views then come from a player. */
   playing = $state(false);
 
@@ -79,7 +81,7 @@ class Clock {
     router.share({
       recording: undefined,
       known: 'final',
-      moment: { kind: 'live', last: this.inRecording ? '15m' : this.last },
+      moment: { kind: 'live', last: this.inRecording || this.moment.kind === 'range' ? LAST : this.last },
     });
   }
 

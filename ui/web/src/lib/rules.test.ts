@@ -15,12 +15,12 @@ import {
   without,
 } from './rules';
 
+const ORDERS = { name: 'orders', servers: ['10.0.0.1/32'], ports: ['443/tcp'] };
+const WEB = { name: 'web', ports: ['80'] };
+const BERLIN = { name: 'berlin', subnets: ['10.1.0.0/16'] };
 const RULES: Rules = {
-  application: [
-    { name: 'orders', servers: ['10.0.0.1/32'], ports: ['443/tcp'] },
-    { name: 'web', ports: ['80'] },
-  ],
-  site: [{ name: 'berlin', subnets: ['10.1.0.0/16'] }],
+  application: [ORDERS, WEB],
+  site: [BERLIN],
   exporter: [{ address: '10.0.0.9', name: 'core' }],
 };
 
@@ -39,11 +39,10 @@ describe('rules in force', () => {
   it('are added, replaced, moved and removed without touching the others', () => {
     const added = put(RULES, 'site', { name: 'bonn', subnets: ['10.2.0.0/16'] }, undefined);
     expect(added.site.map((site) => site.name)).toEqual(['berlin', 'bonn']);
-    const [orders, web] = [RULES.application[0]!, RULES.application[1]!];
-    expect(put(RULES, 'application', { name: 'shop' }, orders).application).toEqual([{ name: 'shop' }, web]);
-    expect(moved(RULES, 'application', web, -1).application).toEqual([web, orders]);
-    expect(moved(RULES, 'application', orders, -1).application).toEqual([orders, web]);
-    expect(without(RULES, 'application', orders).application).toEqual([web]);
+    expect(put(RULES, 'application', { name: 'shop' }, ORDERS).application).toEqual([{ name: 'shop' }, WEB]);
+    expect(moved(RULES, 'application', WEB, -1).application).toEqual([WEB, ORDERS]);
+    expect(moved(RULES, 'application', ORDERS, -1).application).toEqual([ORDERS, WEB]);
+    expect(without(RULES, 'application', ORDERS).application).toEqual([WEB]);
     expect(RULES.application).toHaveLength(2);
   });
 
@@ -59,7 +58,7 @@ describe('a form', () => {
       expect(errors).toEqual({});
       expect({ ...EMPTY, ...again }).toMatchObject(rule);
     }
-    expect(read('site', draftOf(RULES.site[0]!))).toEqual({ rule: RULES.site[0], errors: {} });
+    expect(read('site', draftOf(BERLIN))).toEqual({ rule: RULES.site[0], errors: {} });
     const named = {
       address: 'fd00::1',
       name: 'leaf',
@@ -122,7 +121,7 @@ describe('a form', () => {
 
 describe('the filter of a rule', () => {
   it('has servers, ports and clients', () => {
-    expect(filterOf('application', RULES.application[0]!)).toBe(
+    expect(filterOf('application', ORDERS)).toBe(
       'server ip in [10.0.0.1/32] and proto tcp and server port in [443]',
     );
     const rule = { name: 'x', servers: [], ports: ['80', '8000-8099', '53/udp'], clients: ['fd00::/64'] };
@@ -136,7 +135,7 @@ describe('the filter of a rule', () => {
   });
 
   it('is of either side for a site, and of its address for an exporter', () => {
-    expect(filterOf('site', RULES.site[0]!)).toBe('ip in [10.1.0.0/16]');
+    expect(filterOf('site', BERLIN)).toBe('ip in [10.1.0.0/16]');
     expect(filterOf('exporter', { address: 'fd00::1', name: 'x' })).toBe('exporter fd00::1');
     expect(filterOf('exporter', { address: '1) or any', name: 'x' })).toBe('');
   });
