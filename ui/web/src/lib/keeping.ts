@@ -70,7 +70,8 @@ function taken({ recordings_octets_max }: Holdings, recordings: Recorded[]): Kep
     title: 'Recordings',
     share,
     full: `${plural(recordings.length, 'recording')}${held}: ${octets(own)} of their own, of ${octets(recordings_octets_max)} (${percent(share)})`,
-    words: 'None goes by itself: when they are full, another is refused until one is deleted.',
+    words:
+      'None goes by itself: when they are full, another is refused until one is deleted. Those held on the tape count too, and are not in this bar.',
     setting: 'recordings.max_octets',
   };
 }
