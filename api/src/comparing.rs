@@ -87,7 +87,7 @@ impl CompareParameters {
     /// Both sides, of which each shows only what the other could have too: a recording of one application is compared with
     /// that application.
     async fn resolve(&self, api: &Api) -> Result<(Resolved, Resolved), ApiError> {
-        let after = self.after().resolve_with_length(api).await;
+        let after = self.after().resolve(api).await;
         let mut after = after.map_err(|error| error.on_side("after"))?;
         let before = self.resolve_before(api, &after).await;
         let mut before = before.map_err(|error| error.on_side("before"))?;
@@ -104,7 +104,7 @@ impl CompareParameters {
         let shift = shift.map_err(|error| ApiError::parameter("shift", error))?;
         if asked.has_time() || asked.recording.is_some() {
             return match shift {
-                None => asked.resolve_with_length(api).await,
+                None => asked.resolve(api).await,
                 Some(_) => {
                     let why = "'before_shift' is instead of a time and a recording before";
                     Err(ApiError::parameter("shift", why))
@@ -120,7 +120,7 @@ impl CompareParameters {
             known_at: asked.known_at.or(known_at.as_deref()),
             ..asked
         };
-        asked.resolve_with_length(api).await
+        asked.resolve(api).await
     }
 }
 

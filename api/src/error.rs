@@ -23,7 +23,7 @@ pub struct ErrorBody {
 }
 
 /// An answer that is not a success: a status and its body.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ApiError {
     status: StatusCode,
     body: ErrorBody,

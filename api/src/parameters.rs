@@ -66,6 +66,8 @@ pub(crate) struct Resolved {
     /// How long it took, for rates: the window that is asked about. Where that is all of a recording, it is its time of
     /// arrival: one exporter with a broken clock makes its event times span decades.
     pub(crate) lasted: Window,
+    /// The id of the recording that is asked.
+    pub(crate) recording: Option<String>,
     /// Which flows the recording has; all where none is asked.
     pub(crate) recorded: Filter,
 }
@@ -75,20 +77,15 @@ pub(crate) struct Resolved {
 const STROKE: Duration = Duration::from_secs(1);
 
 impl Asked<'_> {
-    /// Whom to ask, and what about.
-    pub(crate) async fn resolve(&self, api: &Api) -> Result<(Arc<Store>, Subject), ApiError> {
-        let Resolved { store, subject, .. } = self.resolve_with_length(api).await?;
-        Ok((store, subject))
-    }
-
     /// Whom to ask, what about, and how long that took.
-    pub(crate) async fn resolve_with_length(&self, api: &Api) -> Result<Resolved, ApiError> {
+    pub(crate) async fn resolve(&self, api: &Api) -> Result<Resolved, ApiError> {
         let Some(name) = self.recording else {
             let subject = self.subject(soon(), DEFAULT_LAST)?;
             return Ok(Resolved {
                 store: api.store.clone(),
                 lasted: subject.window,
                 subject,
+                recording: None,
                 recorded: Filter::default(),
             });
         };
@@ -105,12 +102,13 @@ impl Asked<'_> {
                 found.window
             };
         }
-        let recorded = found.filter.clone();
+        let (recording, recorded) = (Some(found.id.clone()), found.filter.clone());
         let (store, subject) = of_recording(found, subject);
         Ok(Resolved {
             store,
             subject,
             lasted,
+            recording,
             recorded,
         })
     }

@@ -157,7 +157,8 @@ async fn answer(
     view: &View,
     headers: &HeaderMap,
 ) -> Result<impl IntoResponse + use<>, ApiError> {
-    let (store, subject) = asked.resolve(api).await?;
+    let asked = asked.resolve(api).await?;
+    let (store, subject) = (asked.store, asked.subject);
     let question = view.question(subject)?;
     let ask = || async { json(&question.ask(&store).await?) };
     let octets = match age_accepted(headers) {

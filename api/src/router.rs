@@ -16,7 +16,7 @@ use crate::pages::{self, Pages};
 use crate::plant::Plant;
 use crate::players::{Players, routes as players};
 use crate::sharing::Sharing;
-use crate::{ApiError, body, comparing, guard, imports, operations, questions, recordings, rules};
+use crate::{body, comparing, guard, imports, operations, questions, recordings, rules};
 
 /// What handlers work with.
 #[derive(Clone)]

@@ -32,7 +32,7 @@ pub(crate) struct Sharing {
 #[derive(Clone, Debug)]
 struct Entry {
     asked_at: Duration,
-    answer: Arc<OnceCell<Bytes>>,
+    answer: Arc<OnceCell<Result<Bytes, ApiError>>>,
 }
 
 impl Default for Sharing {
@@ -60,7 +60,7 @@ impl Sharing {
     ///
     /// # Errors
     ///
-    /// What `ask` says; it is told to nobody else.
+    /// What `ask` says. All who wait for it are told so; who asks later asks anew.
     pub(crate) async fn answer<Asking: Future<Output = Result<Bytes, ApiError>>>(
         &self,
         question: String,
@@ -68,7 +68,7 @@ impl Sharing {
         ask: impl FnOnce() -> Asking,
     ) -> Result<Bytes, ApiError> {
         let entry = self.entry(&question, age);
-        let answer = entry.answer.get_or_try_init(ask).await.cloned();
+        let answer = entry.answer.get_or_init(ask).await.clone();
         let is_kept = matches!(&answer, Ok(octets) if octets.len() <= OCTETS_MAX);
         if !is_kept {
             self.forget(&question, &entry);
@@ -169,6 +169,20 @@ mod tests {
         assert_eq!(ask("1", AGE_MAX).await.unwrap(), "1");
         assert_eq!(ask("2", AGE_MAX).await.unwrap(), "1");
         assert_eq!(ask("3", Duration::ZERO).await.unwrap(), "3");
+    }
+
+    #[tokio::test]
+    async fn all_who_wait_are_told_of_a_failure() {
+        let (sharing, asked) = (Sharing::default(), AtomicU32::new(0));
+        let ask = async || {
+            tokio::task::yield_now().await;
+            asked.fetch_add(1, Ordering::Relaxed);
+            Err(ApiError::not_found("nothing"))
+        };
+        let waiting = (0..50).map(|_| sharing.answer("a".to_owned(), AGE_MAX, ask));
+        let answers = futures_util::future::join_all(waiting).await;
+        assert!(answers.iter().all(Result::is_err));
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]

@@ -63,7 +63,7 @@ pub struct ExporterHealth {
     pub records: u64,
     /// Options records decoded.
     pub options_records: u64,
-    /// Records or Sets that could not be decoded, by problem.
+    /// What was wrong with its datagrams, or worth knowing, by name: how often.
     pub problems: std::collections::BTreeMap<String, u64>,
     /// Templates in use.
     pub templates: Vec<TemplateSummary>,

@@ -112,8 +112,35 @@ fn lost(exporter: &ExporterHealth) -> Option<Hint> {
     })?
 }
 
+/// Problems by which records are lost; others are worth knowing.
+pub const LOSING: [&str; 19] = [
+    "unsupported_protocol",
+    "header_short",
+    "domains_full",
+    "length_short",
+    "length_long",
+    "set_length",
+    "set_reserved",
+    "trailing_octets",
+    "record_cut",
+    "template_empty",
+    "template_too_large",
+    "template_cut",
+    "template_quota",
+    "options_scope",
+    "waiting_expired",
+    "waiting_full",
+    "value_misfit",
+    "frame_unreadable",
+    "count_mismatch",
+];
+
 fn problems(exporter: &ExporterHealth) -> Option<Hint> {
-    let (name, count) = exporter.problems.iter().max_by_key(|(_, count)| **count)?;
+    let losing = exporter
+        .problems
+        .iter()
+        .filter(|(name, _)| LOSING.contains(&name.as_str()));
+    let (name, count) = losing.max_by_key(|(_, count)| **count)?;
     warning(
         format!("{count} records or Sets could not be decoded: {name}."),
         "`flowreel inspect` on a capture of it shows each field; docs/conformance.md lists what is known of devices.",
@@ -125,7 +152,7 @@ fn clock(exporter: &ExporterHealth) -> Option<Hint> {
     (offset.unsigned_abs() > OFFSET_MS_MAX).then(|| {
         let (seconds, side) = (
             offset.unsigned_abs() / 1000,
-            if offset < 0 { "behind" } else { "ahead" },
+            if offset < 0 { "behind" } else { "ahead of" },
         );
         warning(
             format!("Its clock is {seconds} s {side} ours: its flows are shown at the wrong time."),
@@ -336,11 +363,15 @@ mod tests {
         });
         is_said(
             Warning,
-            "5 records or Sets could not be decoded: short",
+            "5 records or Sets could not be decoded: record_cut",
             |one| {
-                one.problems = [("other", 2), ("short", 5)]
-                    .map(|(name, count)| (name.to_owned(), count))
-                    .into();
+                one.problems = [
+                    ("set_length", 2),
+                    ("record_cut", 5),
+                    ("exporter_restart", 9),
+                ]
+                .map(|(name, count)| (name.to_owned(), count))
+                .into();
             },
         );
         is_said(Note, "every 1800 s", |one| {

@@ -1,8 +1,9 @@
 //! Recordings that have a tape and tables of their own: each copied by itself, as the engine has memory for the tables of a few at a time.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use store::Store;
@@ -10,20 +11,23 @@ use store::catalog::{Catalog, RecordingState};
 use store::config::Engine;
 
 use super::copying::copy_folder;
-use super::taking::{take_database, with_engine};
+use super::restoring::bring_back;
+use super::taking::{with_engine, write_database};
 use crate::config::{Config, make_private_folder};
-use crate::server::archive::lock_shelf;
+use crate::server::archive::try_lock_tables;
 
 /// The folders of what belongs to recordings, one below them for each by its number: in a backup, and the first in a data directory too.
 const FOLDER: &str = "recordings";
 const TABLES: &str = "tables";
+/// How often the lock on tables is tried.
+const TRY_EVERY: Duration = Duration::from_millis(20);
 
 /// What is copied of an installation's recordings.
 pub(super) struct Recordings<'a> {
     config: &'a Config,
     catalog: &'a Catalog,
     target: &'a Path,
-    place: String,
+    told: Told,
     taken: BTreeSet<u32>,
 }
 
@@ -41,7 +45,7 @@ impl<'a> Recordings<'a> {
             config,
             catalog,
             target,
-            place: place(catalog).await?,
+            told: Told::by(catalog).await?,
             taken: BTreeSet::new(),
         })
     }
@@ -94,22 +98,22 @@ impl<'a> Recordings<'a> {
         let folder = self.config.path(FOLDER);
         copy_folder(&folder.join(number.to_string()), &of(FOLDER))?;
         let Some(store) = store else { return Ok(()) };
-        // While this is held the server leaves them where they are.
-        let _lock = lock_shelf(&folder).await?;
-        let rows = store.recording(&self.place, number);
-        let is_away = !store
-            .recordings_at_hand(&self.place)
-            .await?
-            .contains(&number);
-        // Lost tables are made again from the recording's tape, here or where the backup is restored.
-        if !rows.bring_out().await? {
-            return Ok(());
-        }
-        let taken = take_database(self.config, &rows, &of(TABLES)).await;
-        if is_away {
-            rows.put_away().await?;
-        }
-        taken
+        let rows = store.recording(&self.told.place, number);
+        let written = {
+            // While this is held the server leaves tables where they are.
+            let _lock = lock(&self.config.data_dir).await?;
+            let is_away = rows.is_away().await?;
+            // Tables that are lost are made again from the recording's tape, here or where the backup is restored.
+            if !rows.bring_out().await? {
+                return Ok(());
+            }
+            let written = write_database(self.config, &rows).await;
+            if is_away {
+                rows.put_away().await?;
+            }
+            written?
+        };
+        written.take(&of(TABLES))
     }
 
     fn remove(&self, number: u32) -> Result<()> {
@@ -123,9 +127,18 @@ impl<'a> Recordings<'a> {
     }
 
     async fn own(&self) -> Result<BTreeSet<u32>> {
-        let all = self.catalog.recordings().await?.into_iter();
-        let own = all.filter(|recording| recording.state == RecordingState::Own);
-        Ok(own.map(|recording| recording.number).collect())
+        let told = Told::by(self.catalog).await?;
+        Ok(told.flows.into_keys().collect())
+    }
+}
+
+/// Waits until nobody else moves the tables of recordings.
+async fn lock(data_dir: &Path) -> Result<File> {
+    loop {
+        if let Some(lock) = try_lock_tables(data_dir).context("tables.lock")? {
+            return Ok(lock);
+        }
+        tokio::time::sleep(TRY_EVERY).await;
     }
 }
 
@@ -138,26 +151,45 @@ pub(super) fn restore_tapes(config: &Config, source: &Path) -> Result<()> {
     }
 }
 
-/// The tables of recordings in a backup, by number.
-pub(super) fn tables(source: &Path) -> Result<Vec<(u32, PathBuf)>> {
-    let folder = source.join(TABLES);
-    if !folder.exists() {
-        return Ok(Vec::new());
-    }
-    let entries = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
-    let mut found = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        let number = path
-            .file_name()
-            .and_then(|name| name.to_str()?.parse().ok());
-        found.extend(number.map(|number| (number, path)));
-    }
-    Ok(found)
+/// What a catalog says of recordings' own tables.
+pub(super) struct Told {
+    /// Tells this installation's recordings from those of others.
+    place: String,
+    /// How many flows each has, by number.
+    flows: BTreeMap<u32, u64>,
 }
 
-/// Tells this installation's recordings from those of others.
-pub(super) async fn place(catalog: &Catalog) -> Result<String> {
-    let place: Option<String> = catalog.setting("archive_id").await?;
-    Ok(place.unwrap_or_default())
+impl Told {
+    pub(super) async fn by(catalog: &Catalog) -> Result<Self> {
+        let place: Option<String> = catalog.setting("archive_id").await?;
+        let all = catalog.recordings().await?.into_iter();
+        let own = all.filter(|recording| recording.state == RecordingState::Own);
+        Ok(Self {
+            place: place.unwrap_or_default(),
+            flows: own.map(|one| (one.number, one.counts.flows)).collect(),
+        })
+    }
+}
+
+/// Brings back the tables of recordings. A backup of an earlier version has them among the others.
+pub(super) async fn restore_tables(
+    config: &Config,
+    store: &Store,
+    source: &Path,
+    told: &Told,
+) -> Result<()> {
+    for (number, flows) in &told.flows {
+        let tables = source.join(TABLES).join(number.to_string());
+        if !tables.exists() {
+            continue;
+        }
+        bring_back(config, store, &tables).await?;
+        let rows = store.recording(&told.place, *number);
+        // It was taken while it was made again from its tape: the first start does that.
+        match rows.inventory().await?.flows < *flows {
+            true => store.remove_recording(&told.place, *number).await?,
+            false => rows.put_away().await?,
+        }
+    }
+    Ok(())
 }

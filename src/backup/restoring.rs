@@ -11,7 +11,7 @@ use store::config::Engine;
 
 use super::Manifest;
 use super::copying::{copy_file, copy_folder, sync_folder};
-use super::recordings::{place, restore_tapes, tables};
+use super::recordings::{Told, restore_tables, restore_tapes};
 use super::taking::with_engine;
 use crate::config::Config;
 use crate::server::checkpoint::{CheckpointFolder, Search};
@@ -46,13 +46,13 @@ pub(crate) async fn restore(config: &Config, source: &Path) -> Result<Manifest> 
     let catalog = config.path("catalog.db");
     copy_file(&source.join("catalog.db"), &catalog).context("catalog.db")?;
     let catalog = Catalog::open(&catalog).await?;
-    let place = place(&catalog).await?;
+    let told = Told::by(&catalog).await?;
     catalog.close().await;
     restore_tapes(config, source)?;
     copy_folder(&source.join("checkpoint"), &config.path("checkpoint"))?;
     doubt(config, is_embedded)?;
     if is_embedded {
-        restore_store(config, source, &place)
+        restore_store(config, source, &told)
             .await
             .context("store")?;
     }
@@ -86,20 +86,19 @@ fn doubt(config: &Config, is_embedded: bool) -> Result<()> {
     Ok(folder.write(checkpoint, None)?)
 }
 
-async fn restore_store(config: &Config, source: &Path, place: &str) -> Result<()> {
+async fn restore_store(config: &Config, source: &Path, told: &Told) -> Result<()> {
     with_engine(config, async |store: Store| {
         bring_back(config, &store, &source.join("store")).await?;
-        for (number, tables) in tables(source)? {
-            bring_back(config, &store, &tables).await?;
-            store.recording(place, number).put_away().await?;
-        }
-        Ok(())
+        restore_tables(config, &store, source, told).await
     })
-    .await
+    .await?;
+    // The engine leaves it to us to force to disk what it has written.
+    nix::unistd::sync();
+    Ok(())
 }
 
 /// Has the engine read what it wrote for a backup.
-async fn bring_back(config: &Config, store: &Store, source: &Path) -> Result<()> {
+pub(super) async fn bring_back(config: &Config, store: &Store, source: &Path) -> Result<()> {
     const NAME: &str = "restored";
     let backup = config.path("store").join("backups").join(NAME);
     copy_folder(source, &backup)?;

@@ -95,23 +95,35 @@ async fn take_store(config: &Config, target: &Path) -> Result<Option<u32>> {
         return Ok(None);
     }
     let taken = with_engine(config, async |store| {
-        take_database(config, &store, target).await
+        write_database(config, &store).await?.take(target)
     });
     taken.await.context("store")?;
     Ok(Some(store::backup::SCHEMA_VERSION))
 }
 
-/// Has the engine write a database, and moves what it has written.
-pub(super) async fn take_database(config: &Config, store: &Store, target: &Path) -> Result<()> {
+/// A database as the engine wrote it into its own folder. It goes with this.
+pub(super) struct Written(PathBuf);
+
+/// Has the engine write a database.
+pub(super) async fn write_database(config: &Config, store: &Store) -> Result<Written> {
     let name = format!("backup-{}", clock::now().nanos());
-    let written = config.path("store").join("backups").join(&name);
-    let moved = match store.back_up(&name).await {
-        Ok(()) => move_folder(&written, target),
-        Err(error) => Err(error.into()),
-    };
-    // What is left of it takes room only.
-    let _ = fs::remove_dir_all(&written);
-    moved
+    let written = Written(config.path("store").join("backups").join(&name));
+    store.back_up(&name).await?;
+    Ok(written)
+}
+
+impl Written {
+    /// Moves it to where it is wanted.
+    pub(super) fn take(self, target: &Path) -> Result<()> {
+        move_folder(&self.0, target)
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        // What is left of it takes room only.
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// Talks to the engine of the server that runs there, or to one that is started for it. Two on one folder would destroy it,

@@ -153,12 +153,12 @@ impl Server {
             at_work: Arc::default(),
             changing: Arc::default(),
             settled: Arc::default(),
-            shelf: Arc::new(Shelf::new(
+            shelf: Shelf::new(
                 gates.store.clone(),
                 place.clone(),
-                config.path("recordings"),
+                config.data_dir.clone(),
                 config.engine_memory_octets,
-            )),
+            ),
             place,
         };
         let keeping = tokio::spawn(archive.clone().watch());

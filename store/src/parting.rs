@@ -19,8 +19,10 @@ impl Store {
         condition: Sql,
         rows_max: u64,
     ) -> Result<Vec<Window>, StoreError> {
+        // Rounded down, before 1970 too: `toUnixTimestamp64Second` leaves the fraction out.
         let sql = Sql::text(format!(
-            "SELECT toInt64(toUnixTimestamp64Second(received_at)) AS second, count() AS flows\nFROM {}.flows\nWHERE ",
+            "WITH toUnixTimestamp64Nano(received_at) AS nanos\n\
+             SELECT intDiv(nanos, 1000000000) - (nanos % 1000000000 < 0) AS second, count() AS flows\nFROM {}.flows\nWHERE ",
             self.database()
         ));
         let sql = sql.join(condition);

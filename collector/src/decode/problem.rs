@@ -148,3 +148,15 @@ impl Problems {
         problems
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_that_lose_records_are_problems() {
+        for name in flow::hints::LOSING {
+            assert!(Problem::ALL.iter().any(|one| one.name() == name), "{name}");
+        }
+    }
+}

@@ -179,6 +179,7 @@ impl RunningArchive {
                 ..counts(held)
             };
             self.catalog.made_recording(number, arrived, counts).await?;
+            self.shelf.are_whole(number);
             Ok(number)
         };
         let made = made.await;

@@ -307,7 +307,9 @@ impl RunningArchive {
             let states = (RecordingState::Referenced, RecordingState::Own);
             let to = recording.slice.arrived.to;
             let updated = self.catalog.update_recording(number, states, to, counts);
-            Ok(updated.await?)
+            updated.await?;
+            self.shelf.are_whole(number);
+            Ok(())
         };
         if let Err(error) = kept.await {
             self.remove_own(number).await?;

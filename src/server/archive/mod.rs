@@ -45,7 +45,7 @@ use tokio::sync::{Mutex as AsyncMutex, RwLock, watch};
 
 pub(crate) use self::cutting::pins;
 use self::failing::failed;
-pub(crate) use self::shelf::{Shelf, lock as lock_shelf};
+pub(crate) use self::shelf::{Shelf, try_lock as try_lock_tables};
 use super::plant::Naming;
 use super::shared::Shared;
 use super::taping::Request;
@@ -77,7 +77,7 @@ pub(crate) struct RunningArchive {
     /// Recordings that are over and counted, by number.
     pub(crate) settled: Arc<Mutex<BTreeMap<u32, Settled>>>,
     /// The tables that are recordings' own.
-    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) shelf: Shelf,
 }
 
 /// What a recording by reference needs of what others may let go.

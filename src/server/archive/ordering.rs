@@ -30,9 +30,6 @@ impl RunningArchive {
         for number in in_store.iter().filter(|number| !own.contains(number)) {
             self.shelf.remove(*number).await?;
         }
-        // Another life of the product did not come to put these away.
-        let at_hand = self.store.recordings_at_hand(&self.place).await;
-        let at_hand = at_hand.map_err(of_store("the tables of recordings"))?;
         let removed = remove_others(&self.folders(), &own);
         removed.map_err(failed("what is left of recordings cannot be removed"))?;
         for recording in &all {
@@ -40,13 +37,6 @@ impl RunningArchive {
                 RecordingState::Making | RecordingState::Deleting => {
                     let forgotten = self.catalog.forget_recording(recording.number).await;
                     forgotten.map_err(ArchiveError::from)
-                }
-                // Tables that were put away were whole then, and nobody has touched them.
-                RecordingState::Own
-                    if in_store.contains(&recording.number)
-                        && !at_hand.contains(&recording.number) =>
-                {
-                    Ok(())
                 }
                 RecordingState::Own => self.check_rows(recording).await,
                 RecordingState::Referenced => Ok(()),
@@ -62,10 +52,17 @@ impl RunningArchive {
 
     /// If the store was lost the rows of a recording are made anew from its tape, under the names that were in force.
     async fn check_rows(&self, recording: &Recording) -> Result<(), ArchiveError> {
+        let trouble = || of_store("the tables of a recording");
+        // Only what is whole is put away, and nobody has touched it since.
+        let own = self.store.recording(&self.place, recording.number);
+        if self.store.is_cramped() && own.is_away().await.map_err(trouble())? {
+            return Ok(());
+        }
         let rows = self.shelf.new_rows(recording.number).await?;
         let found = rows.inventory().await;
-        let found = found.map_err(of_store("the tables of a recording"))?;
+        let found = found.map_err(trouble())?;
         if found.flows >= recording.counts.flows {
+            self.shelf.are_whole(recording.number);
             return Ok(());
         }
         tracing::error!(
@@ -83,7 +80,9 @@ impl RunningArchive {
         let states = (RecordingState::Own, RecordingState::Own);
         let (number, to) = (recording.number, recording.slice.arrived.to);
         let updated = self.catalog.update_recording(number, states, to, counts);
-        Ok(updated.await?)
+        updated.await?;
+        self.shelf.are_whole(number);
+        Ok(())
     }
 
     /// Decodes a recording's tape again, and takes that if it has more rows than are left.

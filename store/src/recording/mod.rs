@@ -133,7 +133,11 @@ impl Store {
     ///
     /// The store's trouble: do it again.
     pub async fn remove_recording(&self, place: &str, number: u32) -> Result<(), StoreError> {
-        let names = Names::of(&self.recording(place, number).config);
+        let recording = self.recording(place, number);
+        if self.is_cramped() && recording.exists().await? {
+            recording.attach().await?;
+        }
+        let names = Names::of(&recording.config);
         let sql = Sql::text(names.filled("DROP DATABASE IF EXISTS {database}{on_cluster} SYNC"));
         sql.query(&self.client).execute().await?;
         self.disk.force().await

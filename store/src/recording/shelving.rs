@@ -1,7 +1,7 @@
 //! A recording's tables that nobody asks: on disk, and not in the embedded engine's memory.
 //!
 //! Each table costs the engine memory whether somebody asks it or not; the thirteen of a recording some 7 MiB. A table that is detached
-//! costs none, its rows stay where they are, and `DROP DATABASE` takes them along.
+//! costs none, and its rows stay where they are: `DROP DATABASE` leaves them behind, so it is attached before.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -41,16 +41,50 @@ impl Store {
     ///
     /// As [`Store::put_away`].
     pub async fn bring_out(&self) -> Result<bool, StoreError> {
-        let sql = Sql::text("SELECT count() FROM system.databases WHERE name = ?");
-        let found: Vec<u64> = self.read(sql.bind(self.database())).await?;
-        if found != [1] {
+        if !self.exists().await? {
             return Ok(false);
         }
-        let sql = Sql::text("SELECT table FROM system.detached_tables WHERE database = ?");
-        self.each(sql, |table| format!("ATTACH TABLE {table}"))
-            .await?;
+        self.attach().await?;
+        let sql =
+            Sql::text("SELECT count() FROM system.tables WHERE database = ? AND name = 'flows'");
+        let found: Vec<u64> = self.read(sql.bind(self.database())).await?;
+        // Whoever made it may have been killed before the first of them.
+        if found == [0] {
+            return Ok(false);
+        }
         self.prepare().await?;
         Ok(true)
+    }
+
+    /// Whether all tables of this store's database are [put away](Self::put_away).
+    ///
+    /// # Errors
+    ///
+    /// The store's trouble.
+    pub async fn is_away(&self) -> Result<bool, StoreError> {
+        if !self.exists().await? {
+            return Ok(false);
+        }
+        let database = self.database();
+        let sql = Sql::text(
+            "SELECT assumeNotNull((SELECT count() FROM system.tables WHERE database = ?)) AS at_hand,\n\
+             assumeNotNull((SELECT count() FROM system.detached_tables WHERE database = ? AND table = 'flows')) AS away",
+        );
+        let counts: Vec<(u64, u64)> = self.read(sql.bind(database).bind(database)).await?;
+        Ok(counts == [(0, 1)])
+    }
+
+    /// Makes all tables part of the database again, as it is.
+    pub(super) async fn attach(&self) -> Result<(), StoreError> {
+        let sql = Sql::text("SELECT table FROM system.detached_tables WHERE database = ?");
+        self.each(sql, |table| format!("ATTACH TABLE {table}"))
+            .await
+    }
+
+    pub(super) async fn exists(&self) -> Result<bool, StoreError> {
+        let sql = Sql::text("SELECT count() FROM system.databases WHERE name = ?");
+        let found: Vec<u64> = self.read(sql.bind(self.database())).await?;
+        Ok(found == [1])
     }
 
     /// The numbers of this place's recordings with tables that are not [put away](Self::put_away).

@@ -8,7 +8,7 @@ use store::question::{Dimension, Quantity, Subject, Window};
 use store::recording::{OtherAddresses, Slice};
 
 use crate::places::{Place, places, servers};
-use crate::rows::{Row, at, group, insert, series, subject, top};
+use crate::rows::{Row, T0_S, at, group, insert, series, subject, top};
 
 /// Flows of 100 octets at seconds 0, 10, 20 …, which arrive two seconds after their end; each third is mail.
 fn traffic() -> Vec<Row> {
@@ -66,6 +66,25 @@ async fn digest(store: &Store, slice: Option<&Slice>) -> String {
     let rows = store.lay_out("here", slice, None).await.unwrap();
     let columns = rows.digest_columns().await.unwrap();
     rows.digest(&columns).await.unwrap()
+}
+
+/// A clock that is broken may say so.
+#[tokio::test]
+async fn rows_from_before_1970_leave_too() {
+    for place in places().await {
+        let before = Row {
+            received: -f64::from(u32::try_from(T0_S).unwrap()) - 0.5,
+            ..traffic()[0].clone()
+        };
+        insert(&place.store, "a", &[before, traffic()[1].clone()]).await;
+        let rows = place.store.lay_out("here", None, None).await.unwrap();
+        let parts = rows.parts().await.unwrap();
+        let seconds = parts
+            .iter()
+            .map(|part| (part.from.seconds(), part.to.seconds()));
+        let expected = [(-1, T0_S + 13)];
+        assert_eq!(seconds.collect::<Vec<_>>(), expected);
+    }
 }
 
 async fn own(place: &Place, number: u32) -> Store {

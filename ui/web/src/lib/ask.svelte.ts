@@ -110,10 +110,12 @@ export function view<V extends View>(wanted: () => V | undefined, only?: () => s
   const answer = new Asked<AnswerOf<V>>();
   const subject = getContext<(() => string) | undefined>(SUBJECT) ?? nothing;
   const text = $derived(JSON.stringify(wanted()) as string | undefined);
+  // By their values: an address that changes elsewhere must not begin a player anew.
   const isStaged = $derived(!only && clock.playing && clock.inRecording);
+  const clause = $derived(subject());
   $effect(() => {
     if (text === undefined || !isStaged) return;
-    return stage.enter(JSON.parse(text) as View, subject(), answer as Asked<unknown>);
+    return stage.enter(JSON.parse(text) as View, clause, answer as Asked<unknown>);
   });
   follow(
     answer,
@@ -270,9 +272,12 @@ const stage = new Stage();
 
 /** What makes a player begin anew, or ends it: to be called once, where the pages are made. */
 export function watchStage(): void {
+  const programme = $derived.by(() => {
+    const { recording, filter, known } = router.shared;
+    return JSON.stringify([clock.playing, clock.last, recording, filter, known]);
+  });
   $effect(() => {
-    // Whichever of these changes.
-    void [clock.playing, clock.last, router.shared.recording, router.shared.filter, router.shared.known];
+    void programme;
     stage.changed();
   });
   $effect(() => {
