@@ -117,7 +117,7 @@ fn post(server: &Server, path: &str, body: &Value) -> (u16, Value) {
 
 /// Makes a player that shows the servers of ten seconds.
 fn player(server: &Server, more: Value) -> String {
-    let mut body = json!({"view": {"top": {"dimension": "servers"}}, "window": "10s"});
+    let mut body = json!({"views": {"all": {"top": {"dimension": "servers"}}}, "window": "10s"});
     let all = body.as_object_mut().unwrap();
     all.extend(more.as_object().unwrap().clone());
     let (status, made) = post(server, "/api/v1/players", &body);
@@ -133,7 +133,7 @@ fn tell(server: &Server, id: &str, command: Value) -> Value {
 
 /// Octets and flows of a server in a frame; nothing if it is not there.
 fn of_server(frame: &Value, name: &str) -> (u64, u64) {
-    let rows = frame["answer"].as_array().unwrap();
+    let rows = frame["answers"]["all"].as_array().unwrap();
     let row = rows.iter().find(|row| row["name"] == name);
     row.map_or((0, 0), |row| {
         let number = |column: &str| row[column].as_u64().unwrap();
@@ -174,7 +174,7 @@ fn frames_come_in_order_and_are_what_the_question_answers() {
         last = here;
         assert_eq!(frame["window"]["to"], frame["position"]);
         let asked = route(&server, "recording=incident&", &frame, "&known_at=as_of");
-        assert_eq!(frame["answer"], asked, "{here}");
+        assert_eq!(frame["answers"]["all"], asked, "{here}");
         let millis = here.nanos_since(at(0)) / 1_000_000;
         if millis % 1000 == 0 && millis > 0 {
             whole += 1;
@@ -219,9 +219,23 @@ fn a_command_takes_effect_at_once() {
     assert_eq!(of_server(&finally, "10.0.0.2"), (10_000, 11));
     assert_eq!(of_server(&finally, "10.0.0.3"), (LATE_OCTETS, 1));
     let asked = route(&server, "recording=incident&", &finally, "");
-    assert_eq!(finally["answer"], asked);
+    assert_eq!(finally["answers"]["all"], asked);
     let again = shown(json!({"do": "knowledge", "to": "then"}), at(10), false);
-    assert_eq!(again["answer"], then["answer"]);
+    assert_eq!(again["answers"]["all"], then["answers"]["all"]);
+    // Five seconds, and two views of them.
+    let views =
+        json!({"all": {"top": {"dimension": "servers"}}, "line": {"series": {"step": "1s"}}});
+    let command =
+        json!({"do": "show", "views": views, "window": "5s", "filter": "dst ip 10.0.0.2"});
+    let shorter = shown(command, at(10), false);
+    assert_eq!(of_server(&shorter, "10.0.0.2"), (4000, 5));
+    let values = &shorter["answers"]["line"]["lines"][0]["values"];
+    assert_eq!(*values, json!([1000.0, 1000.0, 1000.0, 1000.0, 0.0]));
+    shown(
+        json!({"do": "show", "window": "10s", "filter": ""}),
+        at(10),
+        false,
+    );
     shown(json!({"do": "step", "frames": 1}), at(11), true);
     shown(json!({"do": "step", "frames": -2}), at(9), true);
     shown(json!({"do": "step", "millis": 250}), at_ms(9250), true);
@@ -264,7 +278,7 @@ fn it_loops_between_the_marks_and_pauses_where_it_is() {
             let (name, frame) = two.event().unwrap();
             (name == "frame" && position(&frame) == here).then_some(frame)
         });
-        assert_eq!(same["answer"], frame["answer"]);
+        assert_eq!(same["answers"]["all"], frame["answers"]["all"]);
     }
     let paused = tell(&server, &id, json!({"do": "pause"}));
     assert_eq!(paused["playing"], json!(false));
@@ -296,17 +310,17 @@ fn the_live_past_is_played_like_a_recording() {
     assert_eq!(of_server(&frame, "10.0.0.2"), (10_000, 11));
     assert_eq!(of_server(&frame, "10.0.0.3"), (0, 0));
     let filter = "filter=dst%20ip%2010.0.0.2&";
-    assert_eq!(frame["answer"], route(&server, filter, &frame, ""));
+    assert_eq!(frame["answers"]["all"], route(&server, filter, &frame, ""));
     // As it looked then: all of it came years later.
     tell(&server, &id, json!({"do": "knowledge", "to": "then"}));
     listening.expect("state");
-    assert_eq!(listening.expect("frame")["answer"], json!([]));
+    assert_eq!(listening.expect("frame")["answers"]["all"], json!([]));
 }
 
 #[test]
 fn what_makes_no_sense_is_refused_and_nothing_breaks() {
     let (_folder, server) = started();
-    let view = json!({"top": {"dimension": "servers"}});
+    let views = json!({"all": {"top": {"dimension": "servers"}}});
     let refused = |body: Value| {
         let (status, said) = post(&server, "/api/v1/players", &body);
         let parameter = said["parameter"].as_str().unwrap_or_default().to_owned();
@@ -314,15 +328,15 @@ fn what_makes_no_sense_is_refused_and_nothing_breaks() {
     };
     let wrong = |parameter: &str| (400, parameter.to_owned());
     assert_eq!(
-        refused(json!({"recording": "nobody's", "view": view})),
+        refused(json!({"recording": "nobody's", "views": views})),
         (404, String::new())
     );
-    assert_eq!(refused(json!({"view": view})), wrong("from"));
+    assert_eq!(refused(json!({"views": views})), wrong("from"));
     assert_eq!(refused(json!([])), wrong("body"));
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
     let headers = [("Content-Type", "application/json")];
     let large = vec![b' '; 3 << 20];
-    for (body, expected) in [(deep.as_bytes(), 400), (b"{\"view\"", 400), (&large, 413)] {
+    for (body, expected) in [(deep.as_bytes(), 400), (b"{\"views\"", 400), (&large, 413)] {
         let answer = exchange(
             server.running.http,
             "POST",
@@ -337,6 +351,7 @@ fn what_makes_no_sense_is_refused_and_nothing_breaks() {
     for command in [
         json!({}),
         json!({"do": "rewind"}),
+        json!({"do": "show", "views": {}}),
         json!({"do": "speed", "times": 1e300}),
         json!({"do": "seek", "to": "later"}),
         json!({"do": "step", "frames": 0.5}),
@@ -365,7 +380,7 @@ fn what_makes_no_sense_is_refused_and_nothing_breaks() {
     assert_eq!(deleted.unwrap().status(), 204);
     tell(&server, &id, json!({"do": "seek", "to": at(9)}));
     listening.expect("state");
-    assert!(listening.expect("error")["error"].is_string());
+    assert!(listening.expect("frame")["errors"]["all"]["error"].is_string());
     let ended = ureq::delete(format!("{}{path}", server.url())).call();
     assert_eq!(ended.unwrap().status(), 204);
     assert_eq!(listening.event(), None);

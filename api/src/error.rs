@@ -57,6 +57,12 @@ impl ApiError {
         self
     }
 
+    /// The same, and where: behind a colon stands what.
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        self.body.error = format!("{place}: {}", self.body.error);
+        self
+    }
+
     /// 400: the filter is wrong at a column.
     pub fn filter(error: &flow::filter::FilterError) -> Self {
         let mut this = Self::parameter("filter", error.to_string());

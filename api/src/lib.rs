@@ -10,7 +10,7 @@
 //! | `operations` | accounting, exporters, readiness, metrics |
 //! | `imports`, `rules` | captures in, names of things |
 //! | `recordings` | cut, shared, taken in |
-//! | [`players`] | any view of a recording, or of the live past, as it moves |
+//! | [`players`] | views of a recording, or of the live past, as they move |
 //! | `sharing` | the same question by many at nearly the same time |
 //! | `view` | the one place that makes a question of what is to be shown |
 //! | `parameters` | what stands in an address: windows, filters |

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use flow::Timestamp;
 use serde_json::Value;
 
@@ -26,15 +26,12 @@ impl Listening {
             }
             if let Some(name) = line.strip_prefix("event: ") {
                 is_frame = name.trim() == "frame";
-                if name.trim() == "error" {
-                    line.clear();
-                    self.0.read_line(&mut line)?;
-                    bail!("{line}");
-                }
             } else if let Some(data) = line.strip_prefix("data: ")
                 && is_frame
             {
-                return Ok(serde_json::from_str(data)?);
+                let frame: Value = serde_json::from_str(data)?;
+                ensure!(frame.get("errors").is_none(), "{}", frame["errors"]);
+                return Ok(frame);
             }
         }
     }

@@ -76,7 +76,7 @@ struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     fn of(product: &'a Product, view: &Value, knowledge: &str) -> Result<Self> {
-        let body = json!({"recording": "load", "view": view, "knowledge": knowledge});
+        let body = json!({"recording": "load", "views": {"all": view}, "knowledge": knowledge});
         let made = product.post("/api/v1/players", &body)?;
         let id = made["id"].as_str().context("id")?.to_owned();
         let listening = Listening::to(product.url(), &id)?;

@@ -1,5 +1,7 @@
 //! What is told to a player, and what it tells.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use flow::{Filter, Timestamp};
@@ -10,9 +12,10 @@ use serde_json::{Map, Value};
 use store::question::{Scope, Subject, Window};
 use utoipa::ToSchema;
 
-use super::FRAMES_PER_SECOND_MAX;
 use super::show::Show;
+use super::{FRAMES_PER_SECOND_MAX, VIEW_NAME_MAX, VIEWS_MAX};
 use crate::ApiError;
+use crate::error::ErrorBody;
 use crate::parameters::{parse_duration, time};
 use crate::view::View;
 
@@ -31,8 +34,8 @@ pub(crate) struct NewPlayer {
     pub(super) from: Option<String>,
     /// The later mark; the recording's last instant of arrival if left out.
     pub(super) to: Option<String>,
-    /// What to show.
-    pub(super) view: View,
+    /// What to show, by names of the asker's choice: 1 to 12 views.
+    pub(super) views: BTreeMap<String, View>,
     /// Which flows, in the filter language; all if left out.
     pub(super) filter: Option<String>,
     /// How much event time before its position a frame shows: `60s` if left out.
@@ -64,21 +67,31 @@ pub(crate) enum Knowledge {
 }
 
 /// What somebody told a player.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Order {
     Move(Command),
     Know(Knowledge),
+    Show(Change),
+}
+
+/// What to show from now on; what is left out stays.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Change {
+    pub(super) views: Option<BTreeMap<String, View>>,
+    pub(super) filter: Option<Filter>,
+    pub(super) window: Option<Duration>,
 }
 
 /// A command: `{"do":"play"}`, `{"do":"pause"}`, `{"do":"step","frames":-1}`, `{"do":"step","millis":250}`,
 /// `{"do":"seek","to":"2026-03-01T10:42:00Z"}`, `{"do":"speed","times":10}`, `{"do":"loop","on":true}`,
-/// `{"do":"marks","from":…,"to":…}` or `{"do":"knowledge","to":"final"}`.
+/// `{"do":"marks","from":…,"to":…}`, `{"do":"knowledge","to":"final"}` or
+/// `{"do":"show","views":{…},"filter":"app web","window":"5m"}`.
 ///
 /// This is for the OpenAPI document only; [`Order::read`] reads it.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "says how a command is written")]
 pub(crate) struct CommandBody {
-    /// `play`, `pause`, `step`, `seek`, `speed`, `loop`, `marks` or `knowledge`.
+    /// `play`, `pause`, `step`, `seek`, `speed`, `loop`, `marks`, `knowledge` or `show`.
     r#do: String,
     /// `step`: so many frames, forward or back.
     frames: Option<i64>,
@@ -92,13 +105,26 @@ pub(crate) struct CommandBody {
     times: Option<f64>,
     /// `loop`: whether to go on at the earlier mark.
     on: Option<bool>,
+    /// `show`: the views that take the place of those that were; these if left out.
+    views: Option<BTreeMap<String, View>>,
+    /// `show`: which flows; as before if left out, all if empty.
+    filter: Option<String>,
+    /// `show`: how much event time before its position a frame shows; as before if left out.
+    window: Option<String>,
 }
 
-/// The only command that is no matter of the player's clock.
+/// The commands that are no matter of the player's clock.
 #[derive(Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
-enum Know {
-    Knowledge { to: Knowledge },
+enum Other {
+    Knowledge {
+        to: Knowledge,
+    },
+    Show {
+        views: Option<BTreeMap<String, View>>,
+        filter: Option<String>,
+        window: Option<String>,
+    },
 }
 
 /// What a player does.
@@ -147,8 +173,11 @@ pub(super) struct FrameEvent<'a> {
     /// Whether the position was moved since the frame before, by a command or by the loop.
     pub(super) jumped: bool,
     pub(super) state: PlayerState,
-    /// What the question's own route answers.
-    pub(super) answer: &'a RawValue,
+    /// By the view's name: what the question's own route answers.
+    pub(super) answers: &'a BTreeMap<String, Box<RawValue>>,
+    /// By the view's name: why its question failed.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) errors: &'a BTreeMap<String, ErrorBody>,
 }
 
 /// The event times of a frame: `from` is in it, `to` is not.
@@ -183,16 +212,47 @@ impl PlayerState {
     }
 }
 
-/// What is shown of whom; the same for all frames of a player.
-#[derive(Clone, Debug)]
+/// What is shown.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Program {
-    /// The recording's id; what is live without one.
-    pub(super) recording: Option<String>,
-    pub(super) view: View,
+    pub(super) views: BTreeMap<String, View>,
     pub(super) filter: Filter,
+    /// How much event time before its position a frame shows.
+    pub(super) window: Duration,
 }
 
 impl Program {
+    /// Whether it can be shown at all, found out without the store.
+    ///
+    /// # Errors
+    ///
+    /// 400 with the parameter that is wrong.
+    pub(super) fn check(&self, position: Timestamp) -> Result<(), ApiError> {
+        if !(1..=VIEWS_MAX).contains(&self.views.len()) {
+            let why = format!(
+                "a player shows 1 to {VIEWS_MAX} views, not {}",
+                self.views.len()
+            );
+            return Err(ApiError::parameter("views", why));
+        }
+        for (name, view) in &self.views {
+            check_name(name)?;
+            let subject = self.subject(self.before(position), None);
+            view.question(subject)
+                .and_then(|question| question.check())
+                .map_err(|error| error.within(&format!("view '{name}'")))?;
+        }
+        Ok(())
+    }
+
+    /// The event time that a frame shows.
+    pub(super) fn before(&self, position: Timestamp) -> Window {
+        Window {
+            from: position - self.window,
+            to: position,
+        }
+    }
+
     /// What is asked about at a moment, before it is narrowed down to a recording.
     pub(super) fn subject(&self, window: Window, known_at: Option<Timestamp>) -> Subject {
         Subject {
@@ -203,41 +263,48 @@ impl Program {
             scope: Scope::default(),
         }
     }
+
+    /// The same with what somebody changes of it.
+    pub(super) fn with(&self, change: Change) -> Self {
+        Self {
+            views: change.views.unwrap_or_else(|| self.views.clone()),
+            filter: change.filter.unwrap_or_else(|| self.filter.clone()),
+            window: change.window.unwrap_or(self.window),
+        }
+    }
+}
+
+fn check_name(name: &str) -> Result<(), ApiError> {
+    let length = name.chars().count();
+    if !(1..=VIEW_NAME_MAX).contains(&length) || !name.chars().all(flow::text::is_shown) {
+        let why =
+            format!("a view's name has 1 to {VIEW_NAME_MAX} characters, all of which can be shown");
+        return Err(ApiError::parameter("views", why));
+    }
+    Ok(())
 }
 
 impl NewPlayer {
-    /// What it shows, and its clock, at the first instant. `recording` is the id and the window of the recording that it
-    /// names.
+    /// What it shows, at the first instant. `recording` is the window of the recording that it names.
     ///
     /// # Errors
     ///
     /// 400 with the parameter that is wrong.
-    pub(super) fn begin(
-        self,
-        recording: Option<(String, Window)>,
-    ) -> Result<(Program, Show), ApiError> {
-        let length = |name: &'static str, text: &Option<String>, otherwise: Duration| {
-            let read = text.as_deref().map(parse_duration).transpose();
-            let read = read.map_err(|error| ApiError::parameter(name, error))?;
-            Ok::<_, ApiError>(read.unwrap_or(otherwise))
-        };
+    pub(super) fn begin(self, recording: Option<Window>) -> Result<Show, ApiError> {
         let instant = |name: &'static str, text: &Option<String>| {
             text.as_deref().map(|text| time(name, text)).transpose()
         };
-        let window = length("window", &self.window, WINDOW)?;
         let frames = Frames {
-            width: length("frame", &self.frame, FRAME)?,
+            width: length("frame", self.frame.as_deref())?.unwrap_or(FRAME),
             per_second_max: FRAMES_PER_SECOND_MAX,
         };
         let (from, to) = (instant("from", &self.from)?, instant("to", &self.to)?);
-        let filter = Filter::parse(self.filter.as_deref().unwrap_or_default());
-        let (recording, within) = recording.unzip();
         let program = Program {
-            recording,
-            filter: filter.map_err(|error| ApiError::filter(&error))?,
-            view: self.view,
+            views: self.views,
+            filter: parse_filter(self.filter.as_deref().unwrap_or_default())?,
+            window: length("window", self.window.as_deref())?.unwrap_or(WINDOW),
         };
-        let mut player = clock(within, from, to, frames)?;
+        let mut player = clock(recording, from, to, frames)?;
         let mut tell = |command| player.tell(command, Duration::ZERO).map_err(refused);
         if let Some(times) = self.speed {
             tell(Command::Speed { times })?;
@@ -246,15 +313,19 @@ impl NewPlayer {
         if self.play {
             tell(Command::Play)?;
         }
-        let position = player.at(Duration::ZERO);
-        let first = Window {
-            from: position - window,
-            to: position,
-        };
-        let first = program.subject(first, None);
-        program.view.question(first)?.check()?;
-        Ok((program, Show::new(player, window, self.knowledge)))
+        program.check(player.at(Duration::ZERO))?;
+        Ok(Show::new(player, Arc::new(program), self.knowledge))
     }
+}
+
+fn parse_filter(text: &str) -> Result<Filter, ApiError> {
+    Filter::parse(text).map_err(|error| ApiError::filter(&error))
+}
+
+/// A length of time, if it was said.
+fn length(name: &'static str, text: Option<&str>) -> Result<Option<Duration>, ApiError> {
+    let read = text.map(parse_duration).transpose();
+    read.map_err(|error| ApiError::parameter(name, error))
 }
 
 /// The clock between these marks, of a recording or of what is live.
@@ -291,20 +362,36 @@ impl Order {
     ///
     /// 400: what is wrong with it.
     pub(super) fn read(written: Map<String, Value>) -> Result<Self, ApiError> {
-        let is_knowledge = written.get("do").is_some_and(|what| what == "knowledge");
+        let what = written.get("do").and_then(Value::as_str);
+        let is_other = matches!(what, Some("knowledge" | "show"));
         let fields = written.len();
         let written = Value::Object(written);
-        let read = match is_knowledge {
-            true => serde_json::from_value(written).map(|Know::Knowledge { to }| Self::Know(to)),
-            false => serde_json::from_value(written).map(Self::Move),
-        };
-        let read = read.map_err(|error| ApiError::parameter("body", error.to_string()))?;
+        let wrong = |error: serde_json::Error| ApiError::parameter("body", error.to_string());
+        if is_other {
+            return Self::other(serde_json::from_value(written).map_err(wrong)?);
+        }
+        let read = Self::Move(serde_json::from_value(written).map_err(wrong)?);
         // serde does not look for unknown fields where there should be none.
         if fields > 1 && matches!(read, Self::Move(Command::Play | Command::Pause)) {
             let why = "'play' and 'pause' have no other fields than 'do'";
             return Err(ApiError::parameter("body", why));
         }
         Ok(read)
+    }
+
+    fn other(written: Other) -> Result<Self, ApiError> {
+        Ok(match written {
+            Other::Knowledge { to } => Self::Know(to),
+            Other::Show {
+                views,
+                filter,
+                window,
+            } => Self::Show(Change {
+                views,
+                filter: filter.as_deref().map(parse_filter).transpose()?,
+                window: length("window", window.as_deref())?,
+            }),
+        })
     }
 }
 
@@ -336,10 +423,18 @@ mod tests {
         }
     }
 
+    /// So many views.
+    fn views_of(count: usize) -> Value {
+        let views = (0..count).map(|number| (number.to_string(), json!({"flows": {}})));
+        Value::Object(views.collect())
+    }
+
     /// The parameter that is refused, by the body of the answer.
     async fn wrong(body: Value, recording: bool) -> String {
-        let recording = recording.then(|| ("0".repeat(32), window()));
-        let error = new(body).unwrap().begin(recording).unwrap_err();
+        let error = new(body)
+            .unwrap()
+            .begin(recording.then(window))
+            .unwrap_err();
         let answer = error.into_response();
         assert_eq!(answer.status(), 400);
         let body = axum::body::to_bytes(answer.into_body(), 1 << 16).await;
@@ -349,10 +444,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_has_a_default() {
-        let body = json!({"view": {"top": {"dimension": "applications"}}});
-        let begun = new(body).unwrap().begin(Some(("7".repeat(32), window())));
-        let (program, mut show) = begun.unwrap();
-        assert_eq!(program.recording, Some("7".repeat(32)));
+        let body = json!({"views": {"largest": {"top": {"dimension": "applications"}}}});
+        let mut show = new(body).unwrap().begin(Some(window())).unwrap();
         let state = serde_json::to_value(show.state(Duration::ZERO)).unwrap();
         let expected = json!({
             "position": "1970-01-01T00:16:40.000Z", "playing": false, "times": 1.0, "loop": false,
@@ -367,29 +460,40 @@ mod tests {
 
     #[tokio::test]
     async fn the_parameter_that_is_wrong_is_named() {
-        let view = json!({"series": {}});
+        let views = json!({"line": {"series": {}}});
         let of_recording = [
-            (json!({"view": view, "window": "a while"}), "window"),
-            (json!({"view": view, "frame": "0s"}), "frame"),
-            (json!({"view": view, "from": "yesterday"}), "from"),
-            (json!({"view": view, "to": "99"}), "from"),
-            (json!({"view": view, "from": "1100", "to": "1100"}), "from"),
-            (json!({"view": view, "filter": "app"}), "filter"),
-            (json!({"view": view, "speed": 0.05}), "speed"),
-            (json!({"view": view, "speed": 1001}), "speed"),
-            (json!({"view": {"flows": {"limit": 0}}}), "limit"),
-            (json!({"view": {"series": {"step": "1500ms"}}}), "step"),
+            (json!({"views": views, "window": "a while"}), "window"),
+            (json!({"views": views, "frame": "0s"}), "frame"),
+            (json!({"views": views, "from": "yesterday"}), "from"),
+            (json!({"views": views, "to": "99"}), "from"),
             (
-                json!({"view": {"series": {"step": "1s"}}, "window": "1h"}),
+                json!({"views": views, "from": "1100", "to": "1100"}),
+                "from",
+            ),
+            (json!({"views": views, "filter": "app"}), "filter"),
+            (json!({"views": views, "speed": 0.05}), "speed"),
+            (json!({"views": views, "speed": 1001}), "speed"),
+            (json!({"views": {}}), "views"),
+            (json!({"views": {"": {"flows": {}}}}), "views"),
+            (json!({"views": {"two\nlines": {"flows": {}}}}), "views"),
+            (json!({"views": {"é".repeat(65): {"flows": {}}}}), "views"),
+            (json!({"views": views_of(13)}), "views"),
+            (json!({"views": {"a": {"flows": {"limit": 0}}}}), "limit"),
+            (
+                json!({"views": {"a": {"flows": {}}, "b": {"series": {"step": "1500ms"}}}}),
+                "step",
+            ),
+            (
+                json!({"views": {"a": {"series": {"step": "1s"}}}, "window": "1h"}),
                 "step",
             ),
         ];
         for (body, parameter) in of_recording {
             assert_eq!(wrong(body.clone(), true).await, parameter, "{body}");
         }
-        let live = json!({"view": view, "from": "1000"});
+        let live = json!({"views": views, "from": "1000"});
         assert_eq!(wrong(live, false).await, "to");
-        let backwards = json!({"view": view, "from": "1000", "to": "900"});
+        let backwards = json!({"views": views, "from": "1000", "to": "900"});
         assert_eq!(wrong(backwards, false).await, "from");
     }
 
@@ -397,16 +501,27 @@ mod tests {
     fn what_is_not_known_is_no_player() {
         for body in [
             json!({}),
-            json!({"view": "top"}),
-            json!({"view": {"top": {}}}),
-            json!({"view": {"top": {"dimension": "colours"}}}),
-            json!({"view": {"top": {"dimension": "sites", "step": "1s"}}}),
-            json!({"view": {"top": {"dimension": "sites"}, "flows": {}}}),
-            json!({"view": {"flows": {}}, "knowledge": "now"}),
-            json!({"view": {"flows": {}}, "speed": "fast"}),
-            json!({"view": {"flows": {}}, "colour": "red"}),
+            json!({"view": {"flows": {}}}),
+            json!({"views": "top"}),
+            json!({"views": {"flows": {}}}),
+            json!({"views": {"a": {"top": {}}}}),
+            json!({"views": {"a": {"top": {"dimension": "colours"}}}}),
+            json!({"views": {"a": {"top": {"dimension": "sites", "step": "1s"}}}}),
+            json!({"views": {"a": {"top": {"dimension": "sites"}, "flows": {}}}}),
+            json!({"views": {"a": {"flows": {}}}, "knowledge": "now"}),
+            json!({"views": {"a": {"flows": {}}}, "speed": "fast"}),
+            json!({"views": {"a": {"flows": {}}}, "colour": "red"}),
         ] {
             assert!(new(body.clone()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn as_many_views_and_names_as_long_as_may_be() {
+        let longest = json!({"é".repeat(64): {"flows": {}}});
+        for views in [views_of(12), longest] {
+            let body = json!({"views": views});
+            assert!(new(body).unwrap().begin(Some(window())).is_ok(), "{views}");
         }
     }
 
@@ -432,8 +547,19 @@ mod tests {
         }
         let order = read(json!({"do": "knowledge", "to": "final"})).unwrap();
         assert_eq!(order, Order::Know(Knowledge::Final));
+        let order = read(json!({"do": "show", "filter": "app web", "window": "5m"})).unwrap();
+        let change = Change {
+            views: None,
+            filter: Some(Filter::parse("app web").unwrap()),
+            window: Some(Duration::from_secs(300)),
+        };
+        assert_eq!(order, Order::Show(change));
         for body in [
             json!({}),
+            json!({"do": "show", "view": {"flows": {}}}),
+            json!({"do": "show", "views": {"a": {"top": {}}}}),
+            json!({"do": "show", "filter": "app"}),
+            json!({"do": "show", "window": "a while"}),
             json!({"do": "explode"}),
             json!({"do": 7}),
             json!({"do": "seek"}),

@@ -1,4 +1,4 @@
-//! Players: any view of a recording, or of the live past, as it moves.
+//! Players: any views of a recording, or of the live past, as they move.
 //!
 //! | module | holds |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | `show` | what a player shows and when; no clock, no store |
 //! | `running` | a player at work: the task that asks, and those who listen |
 //!
-//! A player's clock is `replay::player`. Its frames are asked for as the questions of the same view would be (`view`).
+//! A player's clock is `replay::player`. Its frames are asked for as the questions of the same views would be (`view`).
 
 mod messages;
 pub(crate) mod routes;
@@ -40,6 +40,12 @@ pub const LONELY_MAX: Duration = Duration::from_secs(60);
 pub const AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 /// A listener to whom nothing was told for so long gets a comment, so that nobody between takes the connection for dead.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Views of one player. More are refused (400).
+pub const VIEWS_MAX: usize = 12;
+/// Characters of a view's name.
+pub const VIEW_NAME_MAX: usize = 64;
+/// Views of a frame that are asked for at the same time; the others wait for one of these.
+pub const VIEWS_ASKED_MAX: usize = 4;
 /// Frames of one player in a second of its listeners' time; those between are left out.
 pub const FRAMES_PER_SECOND_MAX: u32 = 10;
 

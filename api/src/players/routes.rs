@@ -12,14 +12,14 @@ use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 
-use super::messages::{CommandBody, Made, NewPlayer, Order, PlayerState, Program, refused};
+use super::messages::{CommandBody, Made, NewPlayer, Order, PlayerState};
 use super::running::{Ask, Said};
 use super::show::Moment;
 use crate::ApiError;
 use crate::error::ErrorBody;
 use crate::parameters::{Segment, of_recording};
 use crate::router::Api;
-use crate::view::Answer;
+use crate::view::{Answer, View};
 
 /// Makes a player of a recording, or of a stretch of what is live.
 ///
@@ -39,8 +39,9 @@ pub(crate) async fn make(
             Some((found.id, found.window))
         }
     };
-    let (program, show) = new.begin(recording)?;
-    let (id, running) = api.players.begin(show, asking(&api, program))?;
+    let (recording, window) = recording.unzip();
+    let show = new.begin(window)?;
+    let (id, running) = api.players.begin(show, asking(&api, recording))?;
     let state = running.state();
     Ok((StatusCode::CREATED, Json(Made { id, state })))
 }
@@ -67,7 +68,7 @@ pub(crate) async fn tell(
 ) -> Result<Json<PlayerState>, ApiError> {
     let player = api.players.find(&id)?;
     let Json(written) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
-    let state = player.order(Order::read(written)?).map_err(refused)?;
+    let state = player.order(Order::read(written)?)?;
     Ok(Json(state))
 }
 
@@ -86,9 +87,9 @@ pub(crate) async fn end(
 /// Listens to a player: server-sent events, until it ends.
 ///
 /// `event: state` comes first, and after each command: what `GET /api/v1/players/{id}` answers. `event: frame` has
-/// `{"position", "window": {"from", "to"}, "jumped", "state", "answer"}`, where `answer` is what the question's own route
-/// answers for that window; the newest frame comes at once if it is where the player is. `event: error` says why a question
-/// failed (`ErrorBody`); the player goes on. All listeners of a player get the same frames, at most ten a second. When the
+/// `{"position", "window": {"from", "to"}, "jumped", "state", "answers", "errors"}`, where `answers` has for each view, by its
+/// name, what the question's own route answers for that window. `errors` is there if a question failed, and says why
+/// (`ErrorBody`), by the view's name; the player goes on. The newest frame comes at once if it is where the player is. All listeners of a player get the same frames, at most ten a second. When the
 /// store is slower than that, or a listener, frames are left out and never late.
 #[utoipa::path(get, path = "/api/v1/players/{id}/frames", tag = "players",
     params(("id" = String, Path, description = "Its name")),
@@ -105,7 +106,6 @@ pub(crate) async fn frames(
             Said::Nothing => Event::default().comment(""),
             Said::State(json) => Event::default().event("state").data(&*json),
             Said::Frame(json) => Event::default().event("frame").data(&*json),
-            Said::Error(json) => Event::default().event("error").data(&*json),
         };
         Some((Ok(event), listener))
     });
@@ -113,20 +113,26 @@ pub(crate) async fn frames(
 }
 
 /// How a player asks: anew for each frame, as a recording may be moved or removed meanwhile.
-fn asking(api: &Api, program: Program) -> Ask {
-    let (api, program) = (api.clone(), Arc::new(program));
-    Arc::new(move |moment| {
-        let (api, program) = (api.clone(), program.clone());
-        let answer = async move { answer(&api, &program, &moment).await };
+fn asking(api: &Api, recording: Option<String>) -> Ask {
+    let (api, recording) = (api.clone(), recording.map(Arc::<str>::from));
+    Arc::new(move |moment, view| {
+        let (api, recording) = (api.clone(), recording.clone());
+        let (moment, view) = (moment.clone(), view.clone());
+        let answer = async move { answer(&api, recording.as_deref(), &moment, &view).await };
         Box::pin(answer) as BoxFuture<'static, _>
     })
 }
 
-async fn answer(api: &Api, program: &Program, moment: &Moment) -> Result<Answer, ApiError> {
-    let subject = program.subject(moment.window, moment.known_at);
-    let (store, subject) = match &program.recording {
+async fn answer(
+    api: &Api,
+    recording: Option<&str>,
+    moment: &Moment,
+    view: &View,
+) -> Result<Answer, ApiError> {
+    let subject = moment.program.subject(moment.window, moment.known_at);
+    let (store, subject) = match recording {
         None => (api.store.clone(), subject),
         Some(id) => of_recording(api.archive.find(id).await?, subject),
     };
-    Ok(program.view.question(subject)?.ask(&store).await?)
+    Ok(view.question(subject)?.ask(&store).await?)
 }

@@ -1,38 +1,37 @@
-//! A player at work: one task that asks the store, never two questions at a time, and those who listen.
+//! A player at work: one task that asks the store, never about two moments at a time, and those who listen.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use flow::clock::Stopwatch;
+use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
-use replay::player::PlayerError;
 use serde::Serialize;
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, OwnedSemaphorePermit, broadcast};
 
-use super::Limits;
 use super::messages::{FrameEvent, Order, PlayerState};
 use super::show::{Moment, Show};
+use super::{Limits, VIEWS_ASKED_MAX};
 use crate::ApiError;
-use crate::view::Answer;
+use crate::error::ErrorBody;
+use crate::view::{Answer, View};
 
 /// News that a listener has not taken yet. When there are more, the oldest go; the newest frame is kept beside them, so
 /// that each player holds one frame in memory, however slow its listeners are. Nobody waits for a listener.
 const NEWS_MAX: usize = 64;
 
-/// Asks the store about a moment.
+/// Asks the store about one view of a moment.
 pub(super) type Ask =
-    Arc<dyn Fn(Moment) -> BoxFuture<'static, Result<Answer, ApiError>> + Send + Sync>;
+    Arc<dyn Fn(&Moment, &View) -> BoxFuture<'static, Result<Answer, ApiError>> + Send + Sync>;
 
 /// What listeners are told.
 #[derive(Clone, Debug)]
 enum News {
     /// A command was done: the state as JSON.
     State(Arc<str>),
-    /// A question failed: why, as JSON.
-    Error(Arc<str>),
     /// There is a newer frame.
     Frame,
     /// The player has ended.
@@ -58,6 +57,13 @@ struct Shown {
     /// When a listener last took something.
     listened_at: Duration,
     ended: bool,
+}
+
+/// What the store said about the views of a moment, by their names.
+#[derive(Default)]
+struct Answers {
+    answers: BTreeMap<String, Box<RawValue>>,
+    errors: BTreeMap<String, ErrorBody>,
 }
 
 /// What the task does next.
@@ -97,10 +103,10 @@ impl Running {
         loop {
             match self.next() {
                 Next::Ask(moment) => {
-                    let Some(answer) = self.answer(ask(moment.clone())).await else {
+                    let Some(answers) = self.until_its_end(answers(&ask, &moment)).await else {
                         return;
                     };
-                    self.show(&moment, answer);
+                    self.show(&moment, &answers);
                 }
                 Next::Wait(time) => {
                     // An error means that it was time.
@@ -134,11 +140,8 @@ impl Running {
         lonely.min(self.limits.age_max)
     }
 
-    /// The answer; `None` if the player's end comes first, as with a store that hangs.
-    async fn answer(
-        &self,
-        question: impl Future<Output = Result<Answer, ApiError>>,
-    ) -> Option<Result<Answer, ApiError>> {
+    /// The answers; `None` if the player's end comes first, as with a store that hangs.
+    async fn until_its_end<T>(&self, question: impl Future<Output = T>) -> Option<T> {
         let mut question = std::pin::pin!(question);
         loop {
             let end = self.end_of(&self.shown());
@@ -150,31 +153,25 @@ impl Running {
     }
 
     /// Tells listeners what the store said, unless a command has overtaken it.
-    fn show(&self, moment: &Moment, answer: Result<Answer, ApiError>) {
-        // An answer may be long, and commands should not wait until it is written down.
-        let answer = answer.map(|answer| to_raw_value(&answer).unwrap_or_default());
+    fn show(&self, moment: &Moment, said: &Answers) {
         let mut shown = self.shown();
-        match answer {
-            Err(error) => {
-                shown.show.missed();
-                self.tell(News::Error(json(&error.into_body())));
-            }
-            Ok(answer) => {
-                let Some(jumped) = shown.show.seen(moment) else {
-                    return;
-                };
-                let frame = json(&FrameEvent {
-                    position: moment.position,
-                    window: moment.window.into(),
-                    jumped,
-                    state: shown.show.state(self.clock.elapsed()),
-                    answer: &answer,
-                });
-                shown.frames += 1;
-                shown.newest = Some((shown.frames, frame));
-                self.tell(News::Frame);
-            }
+        let Some(jumped) = shown.show.seen(moment) else {
+            return;
+        };
+        if !said.errors.is_empty() {
+            shown.show.missed();
         }
+        let frame = json(&FrameEvent {
+            position: moment.position,
+            window: moment.window.into(),
+            jumped,
+            state: shown.show.state(self.clock.elapsed()),
+            answers: &said.answers,
+            errors: &said.errors,
+        });
+        shown.frames += 1;
+        shown.newest = Some((shown.frames, frame));
+        self.tell(News::Frame);
     }
 
     pub(super) fn state(&self) -> PlayerState {
@@ -182,7 +179,7 @@ impl Running {
     }
 
     /// Does what it is told, at once, and tells listeners of it.
-    pub(super) fn order(&self, order: Order) -> Result<PlayerState, PlayerError> {
+    pub(super) fn order(&self, order: Order) -> Result<PlayerState, ApiError> {
         let mut shown = self.shown();
         let now = self.clock.elapsed();
         shown.show.tell(order, now)?;
@@ -258,7 +255,6 @@ pub(super) enum Said {
     Nothing,
     State(Arc<str>),
     Frame(Arc<str>),
-    Error(Arc<str>),
 }
 
 impl Listener {
@@ -269,7 +265,6 @@ impl Listener {
             return match self.news().await {
                 None => Some(Said::Nothing),
                 Some(News::State(json)) => Some(Said::State(json)),
-                Some(News::Error(json)) => Some(Said::Error(json)),
                 Some(News::Frame) => match self.newest() {
                     Some(json) => Some(Said::Frame(json)),
                     None => continue,
@@ -301,6 +296,29 @@ impl Listener {
         self.sent = self.sent.max(number);
         is_new.then_some(json)
     }
+}
+
+/// Asks about all views of a moment, some at a time. One that fails takes nothing from the others.
+async fn answers(ask: &Ask, moment: &Moment) -> Answers {
+    let mut questions = Vec::new();
+    for (name, view) in &moment.program.views {
+        let (name, answer) = (name.clone(), ask(moment, view));
+        // Written down here, as an answer may be long, and commands should not wait for that.
+        questions.push(async move { (name, answer.await.map(|answer| to_raw_value(&answer))) });
+    }
+    let mut said = futures_util::stream::iter(questions).buffer_unordered(VIEWS_ASKED_MAX);
+    let mut answers = Answers::default();
+    while let Some((name, answer)) = said.next().await {
+        match answer {
+            Ok(json) => {
+                answers.answers.insert(name, json.unwrap_or_default());
+            }
+            Err(error) => {
+                answers.errors.insert(name, error.into_body());
+            }
+        }
+    }
+    answers
 }
 
 /// JSON of what can be said in JSON: plain structs and maps with texts as keys.

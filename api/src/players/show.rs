@@ -1,5 +1,6 @@
 //! What a player shows and when, without a clock or a store: `now` is the time since the player began.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use flow::Timestamp;
@@ -7,7 +8,8 @@ use replay::player::{Command, Player, PlayerError};
 use store::question::Window;
 
 use super::FRAMES_PER_SECOND_MAX;
-use super::messages::{Knowledge, Order, PlayerState};
+use super::messages::{Change, Knowledge, Order, PlayerState, Program, refused};
+use crate::ApiError;
 
 /// From one question to the next, at least.
 const GAP: Duration = Duration::from_millis(1000 / FRAMES_PER_SECOND_MAX as u64);
@@ -16,16 +18,15 @@ const GAP: Duration = Duration::from_millis(1000 / FRAMES_PER_SECOND_MAX as u64)
 #[derive(Clone, Debug)]
 pub(super) struct Show {
     player: Player,
-    /// How much event time before the position a frame shows.
-    window: Duration,
+    program: Arc<Program>,
     knowledge: Knowledge,
     /// The position that was asked about last, and when.
     asked: Option<(Timestamp, Duration)>,
     /// Whether the answer about that position is what people see.
     answered: bool,
-    /// The same position has to be asked about again: with other knowledge, or as an answer came too late.
+    /// The same position has to be asked about again: with other knowledge or other views, or as an answer came too late.
     again: bool,
-    /// The question about that position failed.
+    /// A question about that position failed.
     failed: bool,
     /// The position was moved since the last frame that people saw.
     jumped: bool,
@@ -42,14 +43,16 @@ pub(super) struct Moment {
     pub(super) window: Window,
     /// What may be known: only what had arrived by then.
     pub(super) known_at: Option<Timestamp>,
+    /// What is shown of it.
+    pub(super) program: Arc<Program>,
     changes: u64,
 }
 
 impl Show {
-    pub(super) fn new(player: Player, window: Duration, knowledge: Knowledge) -> Self {
+    pub(super) fn new(player: Player, program: Arc<Program>, knowledge: Knowledge) -> Self {
         Self {
             player,
-            window,
+            program,
             knowledge,
             asked: None,
             answered: false,
@@ -65,18 +68,37 @@ impl Show {
     }
 
     /// Does what it is told; on an error it goes on as before.
-    pub(super) fn tell(&mut self, order: Order, now: Duration) -> Result<(), PlayerError> {
+    ///
+    /// # Errors
+    ///
+    /// 400: what is wrong with it.
+    pub(super) fn tell(&mut self, order: Order, now: Duration) -> Result<(), ApiError> {
         match order {
-            Order::Move(command) => self.move_by(command, now),
+            Order::Move(command) => self.move_by(command, now).map_err(refused),
             Order::Know(knowledge) => {
                 if self.knowledge != knowledge {
                     self.knowledge = knowledge;
-                    self.changes += 1;
-                    self.again = true;
+                    self.ask_again();
                 }
                 Ok(())
             }
+            Order::Show(change) => self.show(change, now),
         }
+    }
+
+    fn show(&mut self, change: Change, now: Duration) -> Result<(), ApiError> {
+        let program = self.program.with(change);
+        program.check(self.player.at(now))?;
+        if program != *self.program {
+            self.program = Arc::new(program);
+            self.ask_again();
+        }
+        Ok(())
+    }
+
+    fn ask_again(&mut self) {
+        self.changes += 1;
+        self.again = true;
     }
 
     fn move_by(&mut self, command: Command, now: Duration) -> Result<(), PlayerError> {
@@ -101,7 +123,7 @@ impl Show {
         self.answered && self.due(now).is_none_or(|due| due > now)
     }
 
-    /// Asks again if the last question failed.
+    /// Asks again if one of the last questions failed.
     pub(super) fn retry(&mut self) {
         self.again |= self.failed;
     }
@@ -127,14 +149,12 @@ impl Show {
     fn moment(&self, position: Timestamp) -> Moment {
         Moment {
             position,
-            window: Window {
-                from: position - self.window,
-                to: position,
-            },
+            window: self.program.before(position),
             known_at: match self.knowledge {
                 Knowledge::Then => Some(position),
                 Knowledge::Final => None,
             },
+            program: self.program.clone(),
             changes: self.changes,
         }
     }
@@ -150,7 +170,7 @@ impl Show {
         Some(std::mem::take(&mut self.jumped))
     }
 
-    /// The question about the last moment failed: the next frame may do better.
+    /// A question about the last moment failed: the next frame may do better.
     pub(super) fn missed(&mut self) {
         self.failed = true;
     }
@@ -158,10 +178,14 @@ impl Show {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use flow::Filter;
     use flow::clock::NANOS_PER_MILLI;
     use replay::player::{Frames, Stride};
 
     use super::*;
+    use crate::view::View;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(1_700_000_000 + seconds)
@@ -171,10 +195,19 @@ mod tests {
         Duration::from_millis(millis)
     }
 
+    /// Flow records of windows of so many seconds.
+    fn program(seconds: u64) -> Arc<Program> {
+        Arc::new(Program {
+            views: BTreeMap::from([("all".to_owned(), View::Flows { limit: None })]),
+            filter: Filter::default(),
+            window: Duration::from_secs(seconds),
+        })
+    }
+
     /// Of a minute, with windows of ten seconds.
     fn show() -> Show {
         let player = Player::new(at(0)..at(60), Frames::default()).unwrap();
-        Show::new(player, Duration::from_secs(10), Knowledge::Then)
+        Show::new(player, program(10), Knowledge::Then)
     }
 
     fn told(show: &mut Show, commands: &[Command], now: Duration) {
@@ -247,6 +280,40 @@ mod tests {
     }
 
     #[test]
+    fn other_views_show_the_same_moment_again_and_the_clock_goes_on() {
+        let mut show = show();
+        told(&mut show, &[Command::Seek { to: at(20) }], ms(0));
+        let first = show.take(ms(0)).unwrap();
+        let change = |window: u64| {
+            Order::Show(Change {
+                views: None,
+                filter: None,
+                window: Some(Duration::from_secs(window)),
+            })
+        };
+        let before = show.state(ms(50));
+        show.tell(change(30), ms(50)).unwrap();
+        assert_eq!(show.state(ms(50)), before);
+        assert_eq!(
+            show.seen(&first),
+            None,
+            "it shows what was asked for before"
+        );
+        let second = show.take(ms(100)).unwrap();
+        assert_eq!((second.window.from, second.window.to), (at(-10), at(20)));
+        assert_eq!(show.seen(&second), Some(true));
+        show.tell(change(30), ms(1000)).unwrap();
+        assert_eq!(show.due(ms(1000)), None, "nothing has changed");
+        let none = Change {
+            views: Some(BTreeMap::new()),
+            filter: None,
+            window: None,
+        };
+        assert!(show.tell(Order::Show(none), ms(1000)).is_err());
+        assert_eq!(show.due(ms(1000)), None);
+    }
+
+    #[test]
     fn a_jump_whose_answer_came_too_late_is_told_with_the_next() {
         let mut show = show();
         let first = show.take(ms(0)).unwrap();
@@ -278,7 +345,7 @@ mod tests {
             per_second_max: FRAMES_PER_SECOND_MAX,
         };
         let player = Player::new(at(0)..at(60), frames).unwrap();
-        let mut show = Show::new(player, ms(1000), Knowledge::Then);
+        let mut show = Show::new(player, program(1), Knowledge::Then);
         told(&mut show, &[Command::Play], ms(0));
         let taken = (0..2000).filter(|now| show.take(ms(*now)).is_some());
         assert_eq!(taken.count(), 20);

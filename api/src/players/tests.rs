@@ -1,21 +1,22 @@
 //! Players at work, with a store that answers what the tests want.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::response::IntoResponse as _;
-use flow::Timestamp;
+use flow::{Filter, Timestamp};
 use replay::player::{Command, Frames, Player};
 use serde_json::Value;
 use store::question::FlowsAnswer;
 use tokio::sync::watch;
 
-use super::messages::{Knowledge, Order};
+use super::messages::{Change, Knowledge, Order, Program};
 use super::running::{Ask, Listener, Said};
-use super::show::{Moment, Show};
+use super::show::Show;
 use super::*;
-use crate::view::Answer;
+use crate::view::{Answer, View};
 
 /// A store that answers when the gate is open.
 struct Slow {
@@ -44,7 +45,7 @@ impl Slow {
         })
     }
 
-    async fn answer(self: Arc<Self>, _: Moment) -> Result<Answer, ApiError> {
+    async fn answer(self: Arc<Self>) -> Result<Answer, ApiError> {
         self.asked.fetch_add(1, Relaxed);
         let asking = self.asking.fetch_add(1, Relaxed) + 1;
         let asking = (Asking(self.clone()), self.most.fetch_max(asking, Relaxed));
@@ -59,7 +60,7 @@ impl Slow {
 
     fn ask(self: &Arc<Self>) -> Ask {
         let this = self.clone();
-        Arc::new(move |moment| Box::pin(this.clone().answer(moment)))
+        Arc::new(move |_, _| Box::pin(this.clone().answer()))
     }
 }
 
@@ -73,11 +74,30 @@ fn limits() -> Limits {
     }
 }
 
-/// Of an hour, with a frame for each second.
-fn show() -> Show {
+/// So many views, named 0, 1, 2 …; each shows one flow more than the one before.
+fn views(count: u32) -> BTreeMap<String, View> {
+    let view = |number: u32| View::Flows {
+        limit: Some(number + 1),
+    };
+    (0..count)
+        .map(|number| (number.to_string(), view(number)))
+        .collect()
+}
+
+/// Of an hour, with a frame for each second and so many views.
+fn show_of(count: u32) -> Show {
     let at = Timestamp::from_seconds;
     let player = Player::new(at(0)..at(3600), Frames::default()).unwrap();
-    Show::new(player, LONG, Knowledge::Then)
+    let program = Program {
+        views: views(count),
+        filter: Filter::default(),
+        window: LONG,
+    };
+    Show::new(player, Arc::new(program), Knowledge::Then)
+}
+
+fn show() -> Show {
+    show_of(1)
 }
 
 fn listen(players: &Players, id: &str) -> Listener {
@@ -101,7 +121,6 @@ async fn told(listener: &mut Listener) -> Option<(&'static str, Value)> {
             Said::Nothing => {}
             Said::State(json) => break ("state", json),
             Said::Frame(json) => break ("frame", json),
-            Said::Error(json) => break ("error", json),
         }
     };
     Some((name, serde_json::from_str(&json).unwrap()))
@@ -280,22 +299,87 @@ async fn there_are_as_many_players_and_listeners_as_may_be() {
 }
 
 #[tokio::test]
-async fn a_question_that_fails_is_told_and_the_player_goes_on() {
+async fn a_frame_has_all_views_and_some_are_asked_at_a_time() {
+    let (players, store) = (Players::new(limits()), Slow::new(false));
+    let (id, _) = players.begin(show_of(12), store.ask()).unwrap();
+    let mut listener = listen(&players, &id);
+    until(|| store.asking.load(Relaxed) == 4).await;
+    assert_eq!(told(&mut listener).await.unwrap().0, "state");
+    store.gate.send_replace(true);
+    let (name, said) = told(&mut listener).await.unwrap();
+    assert_eq!(name, "frame");
+    let answers = said["answers"].as_object().unwrap();
+    assert!(answers.len() == 12 && answers.keys().all(|name| views(12).contains_key(name)));
+    assert_eq!(said.get("errors"), None);
+    assert_eq!(
+        (store.asked.load(Relaxed), store.most.load(Relaxed)),
+        (12, 4)
+    );
+}
+
+#[tokio::test]
+async fn a_view_that_fails_is_told_and_the_others_are_shown() {
     let players = Players::new(limits());
-    let asked = AtomicUsize::new(0);
     let good = Slow::new(true);
-    let ask: Ask = Arc::new(move |moment| match asked.fetch_add(1, Relaxed) {
-        0 => Box::pin(async { Err(ApiError::not_found("there is no recording 'x'")) }),
-        _ => Box::pin(good.clone().answer(moment)),
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let ask: Ask = Arc::new(move |_, view| {
+        let is_first = matches!(view, View::Flows { limit: Some(1) });
+        match is_first && counted.fetch_add(1, Relaxed) == 0 {
+            true => Box::pin(async { Err(ApiError::not_found("there is no recording 'x'")) }),
+            false => Box::pin(good.clone().answer()),
+        }
     });
-    let (id, _) = players.begin(show(), ask).unwrap();
+    let (id, _) = players.begin(show_of(3), ask).unwrap();
     let mut listener = listen(&players, &id);
     assert_eq!(told(&mut listener).await.unwrap().0, "state");
-    let (name, said) = told(&mut listener).await.unwrap();
-    assert_eq!(
-        (name, said["error"].as_str()),
-        ("error", Some("there is no recording 'x'"))
-    );
+    let (_, said) = told(&mut listener).await.unwrap();
+    let names: Vec<&String> = said["answers"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["1", "2"]);
+    let why = serde_json::json!({"0": {"error": "there is no recording 'x'"}});
+    assert_eq!(said["errors"], why);
+    // Whoever comes later has it asked again.
+    let mut late = listen(&players, &id);
+    assert_eq!(told(&mut late).await.unwrap().0, "state");
+    until(|| asked.load(Relaxed) == 2).await;
     order(&players, &id, Command::Play);
+    assert_eq!(frame(&mut listener).await, 0);
     assert_eq!(frame(&mut listener).await, 1);
+}
+
+#[tokio::test]
+async fn what_is_shown_changes_and_the_position_stays() {
+    let (players, store) = (Players::new(limits()), Slow::new(true));
+    let (id, running) = players.begin(show(), store.ask()).unwrap();
+    let mut listener = listen(&players, &id);
+    frame(&mut listener).await;
+    order(&players, &id, Command::Speed { times: 2.5 });
+    seek(&players, &id, 1800);
+    assert_eq!(frame(&mut listener).await, 1800);
+    let before = running.state();
+    let change = Change {
+        views: Some(views(2)),
+        filter: Some(Filter::parse("app web").unwrap()),
+        window: Some(Duration::from_secs(300)),
+    };
+    assert_eq!(running.order(Order::Show(change)).unwrap(), before);
+    assert_eq!(told(&mut listener).await.unwrap().0, "state");
+    let (_, said) = told(&mut listener).await.unwrap();
+    assert_eq!(said["answers"].as_object().unwrap().len(), 2);
+    let window = &said["window"];
+    assert_eq!(
+        (window["from"].as_str(), window["to"].as_str()),
+        (
+            Some("1970-01-01T00:25:00.000Z"),
+            Some("1970-01-01T00:30:00.000Z")
+        )
+    );
+    assert_eq!(said["jumped"], false);
+    let too_many = Change {
+        views: Some(views(13)),
+        filter: None,
+        window: None,
+    };
+    let refused = running.order(Order::Show(too_many)).unwrap_err();
+    assert_eq!(status(refused), 400);
 }
