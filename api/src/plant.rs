@@ -32,6 +32,8 @@ pub trait Plant: Send + Sync + 'static {
     fn learned(&self) -> Vec<LearnedEndpoint>;
     /// The rules in force.
     fn rules(&self) -> Rules;
+    /// The catalog's rules alone: those that [`Plant::set_rules`] replaces.
+    fn catalog_rules(&self) -> BoxFuture<'_, Result<Rules, PlantError>>;
     /// Replaces the catalog's rules; they apply to what is decoded from now on.
     fn set_rules(&self, rules: Rules) -> BoxFuture<'_, Result<(), PlantError>>;
     /// Starts to import a capture file, which the plant deletes when it is done.

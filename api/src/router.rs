@@ -112,6 +112,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(operations::holdings))
         .routes(routes!(imports::import_status))
         .routes(routes!(rules::rules, rules::set_rules))
+        .routes(routes!(rules::catalog_rules))
         .routes(routes!(rules::learned))
         .routes(routes!(rules::reclassify))
         .routes(routes!(rules::complete_filter))
@@ -228,6 +229,7 @@ mod tests {
             "get /api/v1/recordings/{name}",
             "get /api/v1/recordings/{name}/file",
             "get /api/v1/rules",
+            "get /api/v1/rules/catalog",
             "get /api/v1/series",
             "get /api/v1/series/{picture}",
             "get /api/v1/top/{dimension}",

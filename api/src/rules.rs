@@ -22,6 +22,12 @@ pub(crate) async fn rules(State(api): State<Api>) -> Json<Rules> {
     Json(api.plant.rules())
 }
 
+/// The rules of the catalog alone: those that can be replaced. The others in force are the configuration's.
+#[utoipa::path(get, path = "/api/v1/rules/catalog", tag = "rules", responses((status = 200, body = Rules)))]
+pub(crate) async fn catalog_rules(State(api): State<Api>) -> Result<Json<Rules>, ApiError> {
+    Ok(Json(api.plant.catalog_rules().await?))
+}
+
 /// Replaces the rules of the catalog. They apply to what arrives from now on.
 #[utoipa::path(put, path = "/api/v1/rules", tag = "rules", request_body = Rules,
     responses((status = 200, body = Rules), (status = 400, body = ErrorBody), (status = 413, body = ErrorBody)))]

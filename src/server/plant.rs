@@ -96,11 +96,7 @@ impl Naming {
 impl RunningPlant {
     /// Brings the rules of catalog and configuration into force.
     pub(crate) async fn reload_rules(&self) -> Result<(), PlantError> {
-        let catalog = self
-            .catalog
-            .rules()
-            .await
-            .map_err(failed("the rules cannot be read"))?;
+        let catalog = self.catalog_rules().await?;
         self.shared.put_new_rules(self.naming.apply(catalog));
         Ok(())
     }
@@ -334,6 +330,13 @@ impl Plant for RunningPlant {
 
     fn rules(&self) -> Rules {
         self.naming.in_force()
+    }
+
+    fn catalog_rules(&self) -> BoxFuture<'_, Result<Rules, PlantError>> {
+        Box::pin(async move {
+            let rules = self.catalog.rules().await;
+            rules.map_err(failed("the rules cannot be read"))
+        })
     }
 
     fn set_rules(&self, rules: Rules) -> BoxFuture<'_, Result<(), PlantError>> {

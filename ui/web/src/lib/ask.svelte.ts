@@ -5,10 +5,12 @@
  * answers of all views of the page with each frame.
  */
 
-import { asked } from './address';
+import { getContext, setContext } from 'svelte';
+import { asked, type Shared } from './address';
 import type { FlowsAnswer, SeriesAnswer, TopRow, View } from './api/schema';
 import { clock, iso } from './clock.svelte';
 import { type Failure, failure, type Parameters, path } from './fetching';
+import { both } from './filter';
 import { type Frame, player } from './player.svelte';
 import { Polling, type Timers } from './polling';
 import { router } from './router.svelte';
@@ -82,23 +84,48 @@ class Asked<T> implements Answer<T> {
   }
 }
 
+const SUBJECT = Symbol('subject');
+const nothing = () => '';
+
+/**
+ * Says what a page is about, as a filter: all that it and what is within it asks is of this only, and of the filter that all
+ * pages share. To be called while the page is made.
+ */
+export function about(clause: () => string): void {
+  setContext(SUBJECT, clause);
+}
+
+/** What a question is of: what all pages share, narrowed to the subject of its page. */
+const narrowed = (clause: string): Shared => ({
+  ...router.shared,
+  filter: both(router.shared.filter, clause),
+});
+
 /**
  * A view of what is shown: `view(() => ({ top: { dimension: 'applications' } }))`. To be called while a component is made; it
- * ends with it. A view that is `undefined` is not asked.
+ * ends with it. A view that is `undefined` is not asked. With `only`, a filter, it is of that and not of the page's subject; as
+ * a player has one filter, it is then asked by itself at the player's position.
  */
-export function view<V extends View>(wanted: () => V | undefined): Answer<AnswerOf<V>> {
+export function view<V extends View>(wanted: () => V | undefined, only?: () => string): Answer<AnswerOf<V>> {
   const answer = new Asked<AnswerOf<V>>();
+  const subject = getContext<(() => string) | undefined>(SUBJECT) ?? nothing;
   const text = $derived(JSON.stringify(wanted()) as string | undefined);
-  // By its value: an address that changes elsewhere must not begin a player anew.
-  const isPlayed = $derived(clock.playing && clock.inRecording);
+  // By their values: an address that changes elsewhere must not begin a player anew.
+  const isStaged = $derived(!only && clock.playing && clock.inRecording);
+  const clause = $derived(subject());
   $effect(() => {
-    if (text === undefined || !isPlayed) return;
-    return stage.enter(JSON.parse(text) as View, answer as Asked<unknown>);
+    if (text === undefined || !isStaged) return;
+    return stage.enter(JSON.parse(text) as View, clause, answer as Asked<unknown>);
   });
-  follow(answer, (moment) => {
-    if (text === undefined || isPlayed) return undefined;
-    return routeOf(JSON.parse(text) as View, moment);
-  });
+  follow(
+    answer,
+    (moment) => {
+      if (text === undefined || isStaged) return undefined;
+      return routeOf(JSON.parse(text) as View, moment);
+    },
+    LIVE_MS,
+    only,
+  );
   return answer;
 }
 
@@ -144,7 +171,9 @@ function follow<T>(
   answer: Asked<T>,
   route: (moment: Record<string, string>) => string | undefined,
   liveMs = LIVE_MS,
+  only?: () => string,
 ): void {
+  const clause = only ?? getContext<(() => string) | undefined>(SUBJECT) ?? nothing;
   // By the second, as a position of a player changes ten times in it.
   const heldAt = $derived.by(() => {
     if (clock.scrub !== undefined) return iso(clock.scrub);
@@ -153,7 +182,7 @@ function follow<T>(
   });
   const path = $derived.by(() => {
     const at = heldAt === undefined ? undefined : { position: heldAt, last: clock.last };
-    return route(asked(router.shared, at));
+    return route(asked(narrowed(clause()), at));
   });
   const every = $derived(clock.isLive && !clock.inRecording ? liveMs : undefined);
   $effect(() => {
@@ -181,14 +210,14 @@ export function routeOf(view: View, moment: Parameters): string {
 
 /** The views of the page while a recording plays. */
 class Stage {
-  #views = new Map<string, { view: View; answer: Asked<unknown> }>();
+  #views = new Map<string, { view: View; subject: string; answer: Asked<unknown> }>();
   #names = 0;
   #due = 0;
 
   /** A view comes; the returned function lets it go. */
-  enter(view: View, answer: Asked<unknown>): () => void {
+  enter(view: View, subject: string, answer: Asked<unknown>): () => void {
     const name = `v${String((this.#names += 1))}`;
-    this.#views.set(name, { view, answer });
+    this.#views.set(name, { view, subject, answer });
     this.changed();
     return () => {
       this.#views.delete(name);
@@ -205,14 +234,14 @@ class Stage {
   }
 
   #begin(): void {
-    const { recording, filter, known } = router.shared;
+    const { recording, known } = router.shared;
     if (!clock.playing || recording === undefined || this.#views.size === 0) {
       player.stop();
       return;
     }
     const entries = [...this.#views].slice(0, PLAYER_VIEWS_MAX);
     const views = Object.fromEntries(entries.map(([name, { view }]) => [name, view]));
-    const { moment } = router.shared;
+    const { filter, moment } = narrowed(entries[0]?.[1].subject ?? '');
     const position = player.position ?? (moment.kind === 'paused' ? moment.asOf : undefined);
     void player.play(
       { recording, views, filter, window: clock.last, knowledge: known, position },

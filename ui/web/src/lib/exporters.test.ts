@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { ExporterHealth } from './api/schema';
-import { heard, lostShare, troubles } from './exporters';
+import type { Exporter, ExporterHealth, Weight } from './api/schema';
+import {
+  clockWords,
+  heard,
+  lossUnit,
+  lostShare,
+  samplingWords,
+  stampWords,
+  troubles,
+  worstFirst,
+} from './exporters';
 
 const now = Date.parse('2026-03-02T09:30:00Z');
 const ago = (s: number) => new Date(now - s * 1000).toISOString();
@@ -70,5 +79,34 @@ describe('exporters', () => {
       exporter({ address: '10.0.0.2', last_seen: ago(999) }),
     ];
     expect(heard(all, now)).toEqual({ all: 2, heard: 1 });
+  });
+});
+
+describe('the worst', () => {
+  const described = (name: string, changes: Partial<ExporterHealth>, ...weights: Weight[]): Exporter => ({
+    ...exporter({ name, ...changes }),
+    hints: weights.map((weight) => ({ weight, what: '', remedy: '' })),
+  });
+
+  it('comes first: warnings, silence, losses, notes, then by name', () => {
+    const all = [
+      described('leaf-10', {}),
+      described('leaf-2', {}),
+      described('noted', {}, 'note'),
+      described('lossy', { sequence_lost: 5 }),
+      described('silent', { last_seen: ago(7200) }),
+      described('warned', {}, 'warning', 'note'),
+    ];
+    const names = worstFirst(all, now).map((it) => it.name);
+    expect(names).toEqual(['warned', 'silent', 'lossy', 'noted', 'leaf-2', 'leaf-10']);
+  });
+
+  it('says things in words', () => {
+    expect(samplingWords([1, 1000])).toBe('every packet, 1 of 1,000');
+    expect(samplingWords([])).toBe('not said');
+    expect(clockWords(-2460)).toBe('2.46\u00a0s behind');
+    expect(clockWords(null)).toBe('not known');
+    expect(stampWords(['uptime_ms', 'other_kind'])).toBe('uptime, to the millisecond, other kind');
+    expect(lossUnit(exporter({ protocol: 'NetFlow v9' }))).toBe('datagrams');
   });
 });

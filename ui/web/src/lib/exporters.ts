@@ -1,6 +1,6 @@
 /** What is wrong with exporters, in a line each. No DOM. */
 
-import type { ExporterHealth } from './api/schema';
+import type { Exporter, ExporterHealth, SequenceState } from './api/schema';
 import { count, duration, percent } from './units';
 import { ago } from './when';
 
@@ -32,10 +32,7 @@ export const lost = (all: ExporterHealth[]): number => all.reduce((sum, it) => s
 
 /** The share that was lost of what was sent, in the unit that its numbers count. */
 export function lostShare(exporter: ExporterHealth): number {
-  const got =
-    exporter.protocol.includes('v9') || exporter.protocol.includes('sFlow')
-      ? exporter.datagrams
-      : exporter.records;
+  const got = lossUnit(exporter) === 'datagrams' ? exporter.datagrams : exporter.records;
   return exporter.sequence_lost / Math.max(1, exporter.sequence_lost + got);
 }
 
@@ -65,4 +62,65 @@ export function troubles(all: ExporterHealth[], now: number): Trouble[] {
     return mine;
   });
   return found.sort((a, b) => Number(a.tone === 'warn') - Number(b.tone === 'warn'));
+}
+
+/** The worst first: what loses data before what limits answers, then by name. */
+export function worstFirst(all: Exporter[], now: number): Exporter[] {
+  const badness = (it: Exporter): number[] => [
+    it.hints.filter(({ weight }) => weight === 'warning').length,
+    Number(isSilent(it, now)),
+    lostShare(it),
+    it.hints.length,
+  ];
+  const sorted = all.map((exporter) => ({ exporter, badness: badness(exporter) }));
+  sorted.sort((a, b) => {
+    const at = a.badness.findIndex((value, index) => value !== b.badness[index]);
+    if (at >= 0) return (b.badness[at] ?? 0) - (a.badness[at] ?? 0);
+    return called(a.exporter).localeCompare(called(b.exporter), 'en', { numeric: true });
+  });
+  return sorted.map(({ exporter }) => exporter);
+}
+
+export const called = ({ name, address }: ExporterHealth): string => name ?? address;
+
+/** `1 of 100`, `every packet`; nothing if it does not say. */
+export function samplingWords(intervals: number[]): string {
+  if (intervals.length === 0) return 'not said';
+  return intervals.map((interval) => (interval <= 1 ? 'every packet' : `1 of ${count(interval)}`)).join(', ');
+}
+
+/** `2.46 s behind`, `60 s ahead`. */
+export function clockWords(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined) return 'not known';
+  if (ms === 0) return 'none';
+  return `${duration(Math.abs(ms))} ${ms < 0 ? 'behind' : 'ahead'}`;
+}
+
+const STAMPS: Record<string, string> = {
+  uptime_ms: 'uptime, to the millisecond',
+  s: 'whole seconds',
+  ms: 'milliseconds',
+  us: 'microseconds',
+  ns: 'nanoseconds',
+  delta_us: 'microseconds before export',
+  observation: 'time of observation',
+  received: 'none: the time of arrival is taken',
+};
+
+/** How it stamps flows. */
+export function stampWords(kinds: string[]): string {
+  return kinds.map((kind) => STAMPS[kind] ?? kind.replaceAll('_', ' ')).join(', ') || 'not known yet';
+}
+
+/** What its sequence numbers are good for. */
+export const SEQUENCES: Record<SequenceState, string> = {
+  unknown: 'too little seen',
+  counting: 'count as they should',
+  not_counting: 'do not count: losses cannot be told',
+  none: 'its protocol has none',
+};
+
+/** What its sequence numbers count. */
+export function lossUnit({ protocol }: ExporterHealth): string {
+  return protocol.includes('v9') || protocol.includes('sFlow') ? 'datagrams' : 'records';
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Completion } from './api/schema';
-import { and, clause, conversation, isAddress, offers, put, quoted, wanted } from './filter';
+import { and, both, clause, conversation, isAddress, offers, put, quoted, wanted } from './filter';
 
 describe('filters', () => {
   it('take any name in quotes', () => {
@@ -62,4 +62,10 @@ describe('completion', () => {
     // Characters, not UTF-16 units.
     expect(put('🙂 or', 4, { ...first, start: 2 })).toEqual({ text: '🙂 "orders" ', cursor: 11 });
   });
+});
+
+it('two filters are both asked, whatever stands in them', () => {
+  expect(both('port 80 or port 443', 'app "a"')).toBe('(port 80 or port 443) and (app "a")');
+  expect(both(' ', 'app "a"')).toBe('app "a"');
+  expect(both('tcp', '')).toBe('tcp');
 });

@@ -36,6 +36,12 @@ export function and(filter: string, clause: string): string {
   return / or /i.test(there) ? `(${there}) and ${clause}` : `${there} and ${clause}`;
 }
 
+/** Both, whatever stands in them: what is asked, rather than what somebody reads. */
+export function both(filter: string, clause: string): string {
+  const [a, b] = [filter.trim(), clause.trim()];
+  return a && b ? `(${a}) and (${b})` : a || b;
+}
+
 /** The filter for one group of a dimension; `undefined` where the language has no words for it. */
 export function clause(dimension: Dimension, name: string): string | undefined {
   switch (dimension) {

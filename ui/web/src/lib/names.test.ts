@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { harmless, NAME_MAX, short } from './names';
+import { harmless, NAME_MAX, short, withoutPrefix } from './names';
 
 describe('names', () => {
   it('leaves what people read as it is', () => {
@@ -23,4 +23,10 @@ describe('names', () => {
     expect(short('abcdef', 4)).toBe('abc…');
     expect(short('🙂🙂🙂', 3)).toBe('🙂🙂🙂');
   });
+});
+
+it('what is known from around a name need not be said again', () => {
+  expect(withoutPrefix('edge / Gi0/1 in', 'edge / ')).toBe('Gi0/1 in');
+  expect(withoutPrefix('core / Gi0/1 in', 'edge / ')).toBe('core / Gi0/1 in');
+  expect(withoutPrefix('edge / ', 'edge / ')).toBe('edge / ');
 });

@@ -33,3 +33,8 @@ export function short(name: string, length: number): string {
   const shown = [...harmless(name)];
   return shown.length > length ? `${shown.slice(0, length - 1).join('')}…` : shown.join('');
 }
+
+/** A name without what it begins with, where that is known from around it; never nothing at all. */
+export function withoutPrefix(name: string, prefix: string): string {
+  return prefix && name.startsWith(prefix) && name.length > prefix.length ? name.slice(prefix.length) : name;
+}

@@ -34,4 +34,42 @@ export const PAGES: Page[] = [
     filtered: true,
     load: () => import('./explore/Explore.svelte'),
   },
+  {
+    path: '/applications/:name',
+    title: ({ name }) => name ?? 'Application',
+    filtered: true,
+    load: () => import('./application/Application.svelte'),
+  },
+  {
+    path: '/hosts/:address',
+    title: ({ address }) => address ?? 'Host',
+    filtered: true,
+    load: () => import('./host/Host.svelte'),
+  },
+  {
+    path: '/exporters',
+    title: () => 'Exporters',
+    menu: 'Exporters',
+    filtered: false,
+    load: () => import('./exporters/Exporters.svelte'),
+  },
+  {
+    path: '/exporters/:address',
+    title: ({ address }) => `Exporter ${address ?? ''}`,
+    filtered: true,
+    load: () => import('./exporters/Exporter.svelte'),
+  },
+  {
+    path: '/settings',
+    title: () => 'Settings',
+    menu: 'Settings',
+    filtered: false,
+    load: () => import('./settings/Settings.svelte'),
+  },
+  {
+    path: '/settings/:section',
+    title: ({ section }) => `Settings: ${section ?? ''}`,
+    filtered: false,
+    load: () => import('./settings/Settings.svelte'),
+  },
 ];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SeriesAnswer } from '../api/schema';
-import { drawn, highest, middle, timeLabel } from './lines';
+import { drawn, highest, middle, timeLabel, summed } from './lines';
 
 const answer: SeriesAnswer = {
   from: '2026-03-02T09:00:00.000Z',
@@ -48,4 +48,23 @@ describe('lines', () => {
     expect(timeLabel(at, 3_600_000)).toBe('10:00');
     expect(timeLabel(Date.parse('2026-03-01T23:00:00Z'), 7 * 86_400_000)).toBe('03-02');
   });
+});
+
+it('all lines together are their sums, without what was before', () => {
+  const together = summed(
+    {
+      from: '2026-03-01T10:00:00Z',
+      step_s: 10,
+      by: 'octets',
+      lines: [
+        { name: 'a', values: [10, 20] },
+        { name: 'b', values: [30, 40] },
+      ],
+      previous: [{ name: 'a', values: [1000, 1000] }],
+    },
+    'bit/s',
+  );
+  // (10 + 30) octets in 10 s are 32 bit/s.
+  expect(together).toEqual({ values: [32, 48], mean: 40 });
+  expect(summed(undefined, 'bit/s').values).toEqual([]);
 });

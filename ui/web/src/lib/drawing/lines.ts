@@ -44,6 +44,20 @@ export function drawn(answer: SeriesAnswer, unit: Rate, until?: number): Drawn[]
   return [...lines(answer.lines, false), ...lines(answer.previous ?? [], true)];
 }
 
+/** All lines of an answer together, and their mean; what was before does not count. */
+export function summed(
+  answer: SeriesAnswer | undefined,
+  unit: Rate,
+  until?: number,
+): { values: number[]; mean: number } {
+  if (!answer) return { values: [], mean: NaN };
+  const all = drawn({ ...answer, previous: null }, unit, until);
+  const values = (all[0]?.values ?? []).map((_, at) =>
+    all.reduce((sum, line) => sum + (line.values[at] ?? 0), 0),
+  );
+  return { values, mean: values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1) };
+}
+
 /** The middle of an interval. */
 export function middle(answer: SeriesAnswer, at: number): number {
   return Date.parse(answer.from) + (at + 0.5) * answer.step_s * 1000;
