@@ -1,6 +1,7 @@
 //! `flowreel demo`: a simulated enterprise of four sites, two hours of history at once, then live.
 
 mod player;
+mod story;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use flow::accounting::{DropKind, Ledger};
 use flow::clock::{self, Stopwatch};
 use flow::{Filter, Timestamp};
 use player::{Live, Player};
-use simulator::enterprise::{Config as EnterpriseConfig, Effect, Enterprise, Incident};
+use simulator::enterprise::{Config as EnterpriseConfig, Enterprise};
 use store::question::{Dimension, Quantity, Scope, Subject, Top, Window};
 
 use crate::cli::ask::{exporter_columns, top_columns};
@@ -47,7 +48,7 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<()> {
     let now = clock::now();
     let begin = now - args.history;
     let mut enterprise = Enterprise::new(EnterpriseConfig::new(SEED, begin));
-    schedule(&mut enterprise, now)?;
+    story::schedule(&mut enterprise, now)?;
     let rules = enterprise.rules();
     config.applications = rules.applications;
     config.sites = rules.sites;
@@ -55,7 +56,7 @@ pub(crate) fn demo(args: &DemoArgs) -> Result<()> {
     runtime()?.block_on(async {
         let stop = told_to_stop()?;
         let server = Server::start(&config).await?;
-        play(args, server, &taken, (enterprise, begin), stop).await
+        play(args, server, &taken, (enterprise, begin, now), stop).await
     })
 }
 
@@ -96,14 +97,14 @@ async fn play(
     args: &DemoArgs,
     server: Server,
     taken: &[String],
-    (enterprise, begin): (Enterprise, Timestamp),
+    (enterprise, begin, now): (Enterprise, Timestamp, Timestamp),
     stop: impl Future<Output = ()>,
 ) -> Result<()> {
     let live = Live::default();
     let player = Player::new(enterprise, begin, server.wire.clone(), live.stopped.clone());
     let result = async {
         print_text(detour(&server, taken))?;
-        history_then_live(args, &server, player, &live).await
+        history_then_live((args, now), &server, player, &live).await
     };
     let result = tokio::select! {
         () = stop => Ok(()),
@@ -116,7 +117,7 @@ async fn play(
 }
 
 async fn history_then_live(
-    args: &DemoArgs,
+    (args, began): (&DemoArgs, Timestamp),
     server: &Server,
     mut player: Player,
     live: &Live,
@@ -140,37 +141,13 @@ async fn history_then_live(
         watch.elapsed().as_secs_f32()
     ))?;
     show(server, args.history).await?;
-    print_text(format!("\n{}\n", hints(server)))?;
+    let told = story::record(server, began, args.history).await?;
+    print_text(format!("\n{}{told}\n", hints(server)))?;
     live.start(player)?;
     tokio::select! {
         () = ended(args.lasting) => Ok(()),
         result = show_live(server) => result,
     }
-}
-
-/// What happens to the enterprise: a slow server an hour ago, and a slow line right now.
-fn schedule(enterprise: &mut Enterprise, now: Timestamp) -> Result<()> {
-    let minutes = |count: u64| Duration::from_secs(60 * count);
-    let (application, link) = ("erp".to_owned(), "wan-branch-2".to_owned());
-    let slow_server = Effect::ServerSlow {
-        application,
-        extra: Duration::from_millis(400),
-    };
-    let slow_line = Effect::LinkDelay {
-        link,
-        extra: Duration::from_millis(60),
-    };
-    for (effect, from, until) in [
-        (slow_server, now - minutes(60), now - minutes(45)),
-        (slow_line, now - minutes(5), now + minutes(10)),
-    ] {
-        enterprise.schedule(&Incident {
-            effect,
-            from,
-            until,
-        })?;
-    }
-    Ok(())
 }
 
 /// Tells when the history is in the store, even while real exporters send as well.

@@ -961,25 +961,45 @@ fn a_client_that_goes_away_leaves_nothing_half_done() {
 }
 
 #[test]
-fn no_more_recordings_have_tables_than_the_engine_has_memory_for() {
+fn more_recordings_have_tables_than_the_engine_has_memory_for() {
     let folder = tempfile::tempdir().unwrap();
-    // 32 MiB each.
+    // Those of eleven are at hand at a time: 32 MiB each.
     let (server, ..) = incident(folder.path(), "engine_memory_octets = 400_000_000\n");
-    for number in 0..12 {
-        let name = format!("number {number}");
-        recording(&server, &["cut", "--name", &name, "--last", "5m"]);
+    let name = |number: u32| format!("number-{number}");
+    for number in 0..14 {
+        recording(&server, &["cut", "--name", &name(number), "--last", "5m"]);
+        recording(&server, &["keep", &name(number)]);
     }
-    let keep = |number: u32| format!("number {number}");
-    for number in 0..11 {
-        recording(&server, &["keep", &keep(number)]);
-    }
-    let told = refusal(&server, &["keep", &keep(11)]);
-    assert!(
-        told.contains("11 recordings have tables of their own"),
-        "{told}"
+    let at_hand = |server: &Server| {
+        let asked =
+            "SELECT uniqExact(database) FROM system.tables WHERE database LIKE '%_recording_%'";
+        number(&server.engine_socket(), asked)
+    };
+    assert_eq!(at_hand(&server), 11);
+    let before = answers(&server, &name(13));
+    assert_eq!(
+        answers(&server, &name(0)),
+        before,
+        "put away, and asked again"
     );
-    let name = keep(11).replace(' ', "%20");
-    assert_eq!(shown(&server, &name)["state"], "referenced");
-    recording(&server, &["delete", &keep(3)]);
-    recording(&server, &["keep", &keep(11)]);
+    assert_eq!(at_hand(&server), 11);
+    recording(&server, &["delete", &name(2)]);
+
+    let restored = tempfile::tempdir().unwrap();
+    let (backup, data) = (folder.path().join("backup"), restored.path().join("data"));
+    let [backup, data] = [&backup, &data].map(|path| path.to_str().unwrap());
+    let from = server.data_dir().to_str().unwrap();
+    printed(&flowreel(&["backup", backup, "--data-dir", from]));
+    assert_eq!(
+        at_hand(&server),
+        11,
+        "the backup leaves them where they are"
+    );
+    printed(&flowreel(&["restore", backup, "--data-dir", data]));
+    let server = configured(restored.path(), "");
+    assert_eq!(wait_until_in_order(&server).len(), 13);
+    assert_eq!(at_hand(&server), 0, "nobody has asked");
+    for number in [0, 1, 13] {
+        assert_eq!(answers(&server, &name(number)), before, "{number}");
+    }
 }

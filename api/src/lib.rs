@@ -11,6 +11,7 @@
 //! | `imports`, `rules` | captures in, names of things |
 //! | `recordings` | cut, shared, taken in |
 //! | [`players`] | any view of a recording, or of the live past, as it moves |
+//! | `sharing` | the same question by many at nearly the same time |
 //! | `view` | the one place that makes a question of what is to be shown |
 //! | `parameters` | what stands in an address: windows, filters |
 //! | [`pages`] | what is at addresses that are no routes, handed in by the binary |
@@ -32,6 +33,7 @@ mod recordings;
 pub mod router;
 mod rules;
 pub mod server;
+mod sharing;
 mod view;
 
 pub use error::{ApiError, ErrorBody};

@@ -4,10 +4,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use flow::Accounting;
 use flow::health::ExporterHealth;
+use flow::hints::{Hint, hints};
+use flow::{Accounting, clock};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::plant::Readiness;
+use crate::ApiError;
+use crate::error::ErrorBody;
+use crate::plant::{Holdings, Readiness};
 use crate::router::Api;
 
 /// received = stored + on tape + Σ dropped, in datagrams and in records.
@@ -17,11 +22,32 @@ pub(crate) async fn accounting(State(api): State<Api>) -> Json<Accounting> {
     Json(api.plant.accounting())
 }
 
+/// An exporter, and what limits the answers that its data can give.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Exporter {
+    #[serde(flatten)]
+    health: ExporterHealth,
+    /// What matters most first.
+    hints: Vec<Hint>,
+}
+
 /// What is known of each exporter.
 #[utoipa::path(get, path = "/api/v1/exporters", tag = "operations",
-    responses((status = 200, body = Vec<ExporterHealth>)))]
-pub(crate) async fn exporters(State(api): State<Api>) -> Json<Vec<ExporterHealth>> {
-    Json(api.plant.exporters())
+    responses((status = 200, body = Vec<Exporter>)))]
+pub(crate) async fn exporters(State(api): State<Api>) -> Json<Vec<Exporter>> {
+    let now = clock::now();
+    let all = api.plant.exporters().into_iter().map(|health| Exporter {
+        hints: hints(&health, now),
+        health,
+    });
+    Json(all.collect())
+}
+
+/// What is kept here, how long, and how much more fits.
+#[utoipa::path(get, path = "/api/v1/holdings", tag = "operations",
+    responses((status = 200, body = Holdings), (status = 500, body = ErrorBody)))]
+pub(crate) async fn holdings(State(api): State<Api>) -> Result<Json<Holdings>, ApiError> {
+    Ok(Json(api.plant.holdings()?))
 }
 
 /// Whether the process answers.

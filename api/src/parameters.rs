@@ -131,11 +131,10 @@ impl Asked<'_> {
             }
             (text, _) => text.map(|text| time("known_at", text)).transpose()?,
         };
-        let filter = Filter::parse(self.filter.unwrap_or_default());
         let end = as_of.unwrap_or(end);
         Ok(Subject {
             window: window((self.last, length), self.from, self.to, end)?,
-            filter: filter.map_err(|error| ApiError::filter(&error))?,
+            filter: filter(self.filter)?,
             known_at,
             arrived: None,
             scope: Scope::default(),
@@ -180,6 +179,11 @@ pub(crate) fn window(
         return Err(ApiError::parameter("from", why));
     }
     Ok(Window { from, to })
+}
+
+/// A filter; all flows if none is written.
+pub(crate) fn filter(text: Option<&str>) -> Result<Filter, ApiError> {
+    Filter::parse(text.unwrap_or_default()).map_err(|error| ApiError::filter(&error))
 }
 
 pub(crate) fn time(parameter: &str, text: &str) -> Result<Timestamp, ApiError> {

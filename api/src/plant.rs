@@ -7,6 +7,7 @@ use flow::{Accounting, Timestamp, health::ExporterHealth};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 pub use store::catalog::ImportState;
+use store::config::Engine;
 use utoipa::ToSchema;
 
 /// The running product as the API sees it; the binary implements it.
@@ -21,6 +22,8 @@ pub trait Plant: Send + Sync + 'static {
     fn readiness(&self) -> Readiness;
     /// All counters, in the OpenMetrics text format.
     fn metrics(&self) -> String;
+    /// What is kept, how long, and how much more fits.
+    fn holdings(&self) -> Result<Holdings, PlantError>;
     /// A folder for uploads, on the disk of the data directory.
     fn incoming(&self) -> PathBuf;
     /// Octets that an upload may take now: what the disk has beyond what the tape leaves free.
@@ -62,6 +65,31 @@ pub enum PlantError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// What is kept here, how long, and how much more fits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Holdings {
+    /// Octets of the tape on disk.
+    pub tape_octets: u64,
+    /// Above which the oldest segment that no recording needs goes.
+    pub tape_octets_max: u64,
+    /// Hours after which a segment goes; until the tape is full, if there is no such limit.
+    pub tape_hours_max: Option<u32>,
+    /// Where flows are kept.
+    pub engine: Engine,
+    /// Days that flow records are kept.
+    pub flows_days: u32,
+    /// Days that sums of ten seconds are kept.
+    pub rollup_10s_days: u32,
+    /// Days that sums of a minute are kept.
+    pub rollup_1m_days: u32,
+    /// Days that sums of an hour are kept.
+    pub rollup_1h_days: u32,
+    /// Octets that all recordings together may take.
+    pub recordings_octets_max: u64,
+    /// Octets that the data directory's disk has beyond what the tape leaves to others.
+    pub disk_room_octets: u64,
 }
 
 /// Whether the product can do its work.

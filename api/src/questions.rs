@@ -1,16 +1,30 @@
 //! Top, series and flows: the store's questions over HTTP.
 
+use std::time::Duration;
+
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
-use serde::Deserialize;
-use store::question::{Dimension, FlowsAnswer, Inventory, Quantity, SeriesAnswer, TopRow};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use flow::clock;
+use serde::{Deserialize, Serialize};
+use store::lateness::Lateness;
+use store::question::{
+    Dimension, FlowsAnswer, Inventory, Quantity, Scope, SeriesAnswer, TopRow, Window,
+};
 use utoipa::IntoParams;
 
 use crate::ApiError;
 use crate::error::ErrorBody;
-use crate::parameters::{Asked, Parameters, Segment};
+use crate::parameters::{Asked, Parameters, Segment, filter};
 use crate::router::Api;
-use crate::view::{Answer, View};
+use crate::sharing::age_accepted;
+use crate::view::View;
+
+/// How far back arrivals tell how late flows are, and how often that is looked at.
+const LATENESS_OVER: Duration = Duration::from_secs(300);
+const LATENESS_AGE: Duration = Duration::from_secs(30);
 
 /// A question's own parameters, and those that every question has.
 macro_rules! question {
@@ -94,14 +108,15 @@ question! {
 pub(crate) async fn top(
     State(api): State<Api>,
     Segment(dimension): Segment<Dimension>,
+    headers: HeaderMap,
     Parameters(parameters): Parameters<TopParameters>,
-) -> Result<Json<Answer>, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let view = View::Top {
         dimension,
         by: parameters.by,
         limit: parameters.limit,
     };
-    answer(&api, &parameters.asked(), &view).await
+    answer(&api, &parameters.asked(), &view, &headers).await
 }
 
 /// A quantity over time.
@@ -109,8 +124,9 @@ pub(crate) async fn top(
     responses((status = 200, body = SeriesAnswer), (status = 400, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn series(
     State(api): State<Api>,
+    headers: HeaderMap,
     Parameters(parameters): Parameters<SeriesParameters>,
-) -> Result<Json<Answer>, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let view = View::Series {
         dimension: parameters.dimension,
         by: parameters.by,
@@ -118,7 +134,7 @@ pub(crate) async fn series(
         step: parameters.step.clone(),
         previous: parameters.previous,
     };
-    answer(&api, &parameters.asked(), &view).await
+    answer(&api, &parameters.asked(), &view, &headers).await
 }
 
 /// Flow records, newest first.
@@ -126,17 +142,76 @@ pub(crate) async fn series(
     responses((status = 200, body = FlowsAnswer), (status = 400, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn flows(
     State(api): State<Api>,
+    headers: HeaderMap,
     Parameters(parameters): Parameters<FlowsParameters>,
-) -> Result<Json<Answer>, ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let view = View::Flows {
         limit: parameters.limit,
     };
-    answer(&api, &parameters.asked(), &view).await
+    answer(&api, &parameters.asked(), &view, &headers).await
 }
 
-async fn answer(api: &Api, asked: &Asked<'_>, view: &View) -> Result<Json<Answer>, ApiError> {
+async fn answer(
+    api: &Api,
+    asked: &Asked<'_>,
+    view: &View,
+    headers: &HeaderMap,
+) -> Result<impl IntoResponse + use<>, ApiError> {
     let (store, subject) = asked.resolve(api).await?;
-    Ok(Json(view.question(subject)?.ask(&store).await?))
+    let question = view.question(subject)?;
+    let ask = || async { json(&question.ask(&store).await?) };
+    let octets = match age_accepted(headers) {
+        Some(age) => {
+            let said = format!("{:?} {question:?}", asked.recording);
+            api.sharing.answer(said, age, ask).await?
+        }
+        None => ask().await?,
+    };
+    Ok(as_json(octets))
+}
+
+fn json(value: &impl Serialize) -> Result<Bytes, ApiError> {
+    let octets = serde_json::to_vec(value).map_err(|error| {
+        let what = "the answer cannot be written";
+        ApiError::because(StatusCode::INTERNAL_SERVER_ERROR, what, &error)
+    })?;
+    Ok(octets.into())
+}
+
+fn as_json(octets: Bytes) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], octets)
+}
+
+/// Parameters of lateness.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LatenessParameters {
+    /// Which flows, in the filter language; all if left out.
+    filter: Option<String>,
+}
+
+/// What share of the octets of the newest seconds is still to be reported, as flows that came in the last five minutes show it.
+/// Looked at again every 30 seconds.
+#[utoipa::path(get, path = "/api/v1/lateness", tag = "questions", params(LatenessParameters),
+    responses((status = 200, body = Lateness), (status = 400, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub(crate) async fn lateness(
+    State(api): State<Api>,
+    Parameters(parameters): Parameters<LatenessParameters>,
+) -> Result<impl IntoResponse, ApiError> {
+    let filter = filter(parameters.filter.as_deref())?;
+    let scope = Scope::default();
+    let ask = || async {
+        let to = clock::now();
+        let from = to - LATENESS_OVER;
+        json(
+            &api.store
+                .lateness(Window { from, to }, &filter, &scope)
+                .await?,
+        )
+    };
+    let said = format!("lateness {filter:?} {scope:?}");
+    Ok(as_json(api.sharing.answer(said, LATENESS_AGE, ask).await?))
 }
 
 /// What the store holds.

@@ -15,6 +15,7 @@ use crate::archive::Archive;
 use crate::pages::{self, Pages};
 use crate::plant::Plant;
 use crate::players::{Players, routes as players};
+use crate::sharing::Sharing;
 use crate::{body, comparing, guard, imports, operations, questions, recordings, rules};
 
 /// What handlers work with.
@@ -28,6 +29,8 @@ pub struct Api {
     pub archive: Arc<dyn Archive>,
     /// Views that move.
     pub players: Players,
+    /// Answers that several may have.
+    pub(crate) sharing: Sharing,
     /// Uploads so far, for their file names.
     pub uploads: Arc<AtomicU64>,
     /// Places for uploads that run at the same time.
@@ -44,6 +47,7 @@ impl Api {
             plant,
             archive,
             players: Players::default(),
+            sharing: Sharing::default(),
             uploads: Arc::default(),
             places: Arc::new(Semaphore::new(UPLOADS_MAX)),
             pages: None,
@@ -82,8 +86,10 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(questions::flows))
         .routes(routes!(comparing::compare))
         .routes(routes!(questions::inventory))
+        .routes(routes!(questions::lateness))
         .routes(routes!(operations::accounting))
         .routes(routes!(operations::exporters))
+        .routes(routes!(operations::holdings))
         .routes(routes!(imports::import_status))
         .routes(routes!(rules::rules, rules::set_rules))
         .routes(routes!(rules::learned))
@@ -164,9 +170,11 @@ mod tests {
             "get /api/v1/exporters",
             "get /api/v1/filter/complete",
             "get /api/v1/flows",
+            "get /api/v1/holdings",
             "get /api/v1/imports",
             "get /api/v1/imports/{feed}",
             "get /api/v1/inventory",
+            "get /api/v1/lateness",
             "get /api/v1/learned",
             "get /api/v1/players/{id}",
             "get /api/v1/players/{id}/frames",

@@ -12,7 +12,7 @@
 //! | [`application`], [`site`] | the rules that name servers and subnets |
 //! | [`filter`] | the filter language |
 //! | [`accounting`] | received = stored + on tape + Σ dropped |
-//! | [`health`] | what is known of each exporter |
+//! | [`health`], [`hints`] | what is known of each exporter, and what limits the answers that it can give |
 
 pub mod accounting;
 pub mod address;
@@ -23,6 +23,7 @@ pub mod column;
 pub mod datagram;
 pub mod filter;
 pub mod health;
+pub mod hints;
 pub mod measure;
 pub mod record;
 pub mod site;

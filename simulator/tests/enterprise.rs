@@ -422,6 +422,37 @@ fn slow_servers_answer_later_and_nothing_else_changes() {
 }
 
 #[test]
+fn a_surge_is_so_many_times_as_many_conversations() {
+    let mut enterprise = Enterprise::new(Config {
+        keep_conversations: true,
+        ..Config::new(11, start())
+    });
+    let minute = |count: u64| start() + Duration::from_secs(60 * count);
+    let surge = Incident {
+        effect: Effect::Surge {
+            application: "mail".to_owned(),
+            times: 10.0,
+        },
+        from: minute(5),
+        until: minute(10),
+    };
+    enterprise.schedule(&surge).unwrap();
+    enterprise.advance(minute(15), &mut |_| ());
+    let begun = |from: u64, until: u64| {
+        let all = enterprise.conversations().iter();
+        let mail = all.filter(|one| one.application == "mail");
+        let within = minute(from)..minute(until);
+        let count = mail.filter(|one| within.contains(&one.started)).count();
+        f64::from(u32::try_from(count).unwrap())
+    };
+    // 700 users, 9 an hour each: 525 in five minutes. Poisson: five deviations.
+    let is_near = |found: f64, mean: f64| (found - mean).abs() < 5.0 * mean.sqrt();
+    assert!(is_near(begun(0, 5), 525.0), "{}", begun(0, 5));
+    assert!(is_near(begun(5, 10), 5250.0), "{}", begun(5, 10));
+    assert!(is_near(begun(10, 15), 525.0), "{}", begun(10, 15));
+}
+
+#[test]
 fn an_unknown_place_is_an_error_that_names_the_known_ones() {
     let mut enterprise = Enterprise::new(config(1));
     let incident = Incident {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `manifest` | which files a backup has, their checksums, and the versions that they are of |
 //! | `taking` | a backup of a data directory |
+//! | `recordings` | what recordings have of their own |
 //! | `restoring` | a data directory from a backup |
 //! | `copying` | files, folders and a tape that grows, to disk |
 //!
@@ -15,6 +16,7 @@
 
 mod copying;
 mod manifest;
+mod recordings;
 mod restoring;
 mod taking;
 

@@ -5,11 +5,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use flow::TapePosition;
+use store::Store;
 use store::catalog::Catalog;
 use store::config::Engine;
 
 use super::Manifest;
 use super::copying::{copy_file, copy_folder, sync_folder};
+use super::recordings::{place, restore_tapes, tables};
 use super::taking::with_engine;
 use crate::config::Config;
 use crate::server::checkpoint::{CheckpointFolder, Search};
@@ -43,15 +45,16 @@ pub(crate) async fn restore(config: &Config, source: &Path) -> Result<Manifest> 
     replay::reader::datagrams_before(&config.path("tape"), TapePosition::START)?;
     let catalog = config.path("catalog.db");
     copy_file(&source.join("catalog.db"), &catalog).context("catalog.db")?;
-    Catalog::open(&catalog).await?.close().await;
-    let recordings = source.join("recordings");
-    if recordings.exists() {
-        copy_folder(&recordings, &config.path("recordings"))?;
-    }
+    let catalog = Catalog::open(&catalog).await?;
+    let place = place(&catalog).await?;
+    catalog.close().await;
+    restore_tapes(config, source)?;
     copy_folder(&source.join("checkpoint"), &config.path("checkpoint"))?;
     doubt(config, is_embedded)?;
     if is_embedded {
-        restore_store(config, &source.join("store")).await?;
+        restore_store(config, source, &place)
+            .await
+            .context("store")?;
     }
     fs::remove_file(&marker).with_context(|| marker.display().to_string())?;
     sync_folder(&config.data_dir)?;
@@ -83,11 +86,23 @@ fn doubt(config: &Config, is_embedded: bool) -> Result<()> {
     Ok(folder.write(checkpoint, None)?)
 }
 
-async fn restore_store(config: &Config, source: &Path) -> Result<()> {
+async fn restore_store(config: &Config, source: &Path, place: &str) -> Result<()> {
+    with_engine(config, async |store: Store| {
+        bring_back(config, &store, &source.join("store")).await?;
+        for (number, tables) in tables(source)? {
+            bring_back(config, &store, &tables).await?;
+            store.recording(place, number).put_away().await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Has the engine read what it wrote for a backup.
+async fn bring_back(config: &Config, store: &Store, source: &Path) -> Result<()> {
     const NAME: &str = "restored";
     let backup = config.path("store").join("backups").join(NAME);
     copy_folder(source, &backup)?;
-    let done = with_engine(config, async |store| Ok(store.bring_back(NAME).await?)).await;
-    done.context("store")?;
+    store.bring_back(NAME).await?;
     fs::remove_dir_all(&backup).with_context(|| backup.display().to_string())
 }

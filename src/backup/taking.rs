@@ -1,6 +1,5 @@
 //! A backup of a data directory, with or without a server at work on it.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,11 +7,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use flow::clock::{self, Stopwatch};
 use store::Store;
-use store::catalog::{Catalog, RecordingState};
+use store::catalog::Catalog;
 use store::config::Engine;
 
 use super::Manifest;
 use super::copying::{copy_file, copy_folder, copy_tape, move_folder, sync_folder};
+use super::recordings::Recordings;
 use crate::config::{Config, make_private_folder};
 use crate::server::checkpoint::CheckpointFolder;
 use crate::server::embedded::Embedded;
@@ -43,21 +43,19 @@ pub(crate) async fn back_up(config: &Config, target: &Path) -> Result<Manifest> 
     // Twice: what the checkpoint stands before may be removed, as it is stored, while the engine takes its time; and what
     // the engine has must be on the tape.
     let (tape, tape_target) = (config.path("tape"), target.join("tape"));
+    copy_tape(&tape, &tape_target).context("tape")?;
+    let schema = take_store(config, &target.join("store")).await?;
     let catalog = Catalog::open(&catalog_file).await?;
-    let schema = loop {
-        let recordings = own_recordings(&catalog).await?;
-        copy_tape(&tape, &tape_target).context("tape")?;
-        take_recordings(config, target, &recordings).context("recordings")?;
-        let place: Option<String> = catalog.setting("archive_id").await?;
-        let own = (place.unwrap_or_default(), recordings.clone());
-        let schema = take_store(config, &target.join("store"), own).await?;
+    let mut recordings = Recordings::new(config, &catalog, target).await?;
+    loop {
+        recordings.take().await?;
         copy_tape(&tape, &tape_target).context("tape")?;
         take_catalog(&catalog, &target.join("catalog.db")).await?;
         // One that got tables of its own meanwhile, or lost them, is in the catalog and not in the rest, or the other way round.
-        if own_recordings(&catalog).await? == recordings {
-            break schema;
+        if recordings.is_complete().await? {
+            break;
         }
-    };
+    }
     catalog.close().await;
     take_configuration(config, target)?;
     let manifest = Manifest::write(target, taken_at, schema)?;
@@ -84,24 +82,6 @@ fn take_checkpoint(from: &Path, to: &Path) -> Result<()> {
     );
 }
 
-/// Recordings that have a tape and tables of their own.
-async fn own_recordings(catalog: &Catalog) -> Result<BTreeSet<u32>> {
-    let all = catalog.recordings().await?.into_iter();
-    let own = all.filter(|recording| recording.state == RecordingState::Own);
-    Ok(own.map(|recording| recording.number).collect())
-}
-
-fn take_recordings(config: &Config, target: &Path, recordings: &BTreeSet<u32>) -> Result<()> {
-    let folder = target.join("recordings");
-    remove(&folder)?;
-    make_private_folder(&folder)?;
-    for number in recordings {
-        let name = number.to_string();
-        copy_folder(&config.path("recordings").join(&name), &folder.join(&name))?;
-    }
-    Ok(())
-}
-
 async fn take_catalog(catalog: &Catalog, target: &Path) -> Result<()> {
     if target.exists() {
         fs::remove_file(target)?;
@@ -109,41 +89,29 @@ async fn take_catalog(catalog: &Catalog, target: &Path) -> Result<()> {
     Ok(catalog.copy_to(target).await?)
 }
 
-/// Removes a folder of an earlier try.
-fn remove(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
-    }
-    Ok(())
-}
-
-/// Has the engine write its databases, and moves them here. Returns the schema's version, if there is a store of ours.
-async fn take_store(
-    config: &Config,
-    target: &Path,
-    (place, numbers): (String, BTreeSet<u32>),
-) -> Result<Option<u32>> {
+/// Takes the tables of what is live. Returns the schema's version, if there is a store of ours.
+async fn take_store(config: &Config, target: &Path) -> Result<Option<u32>> {
     if config.store.engine != Engine::Embedded {
         return Ok(None);
     }
-    remove(target)?;
+    let taken = with_engine(config, async |store| {
+        take_database(config, &store, target).await
+    });
+    taken.await.context("store")?;
+    Ok(Some(store::backup::SCHEMA_VERSION))
+}
+
+/// Has the engine write a database, and moves what it has written.
+pub(super) async fn take_database(config: &Config, store: &Store, target: &Path) -> Result<()> {
     let name = format!("backup-{}", clock::now().nanos());
     let written = config.path("store").join("backups").join(&name);
-    let done = with_engine(config, async |store: Store| {
-        let recordings = numbers
-            .iter()
-            .map(|number| store.recording(&place, *number));
-        let recordings: Vec<Store> = recordings.collect();
-        Ok(store.back_up(&name, &recordings).await?)
-    });
-    let moved = match done.await {
+    let moved = match store.back_up(&name).await {
         Ok(()) => move_folder(&written, target),
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     };
     // What is left of it takes room only.
     let _ = fs::remove_dir_all(&written);
-    moved.context("store")?;
-    Ok(Some(store::backup::SCHEMA_VERSION))
+    moved
 }
 
 /// Talks to the engine of the server that runs there, or to one that is started for it. Two on one folder would destroy it,

@@ -24,7 +24,7 @@
 //! | `plant` | the API's view of all of it |
 //! | `metrics` | every counter as text |
 
-mod archive;
+pub(crate) mod archive;
 mod budget;
 pub(crate) mod checkpoint;
 mod decoding;
@@ -67,7 +67,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle as Task;
 
 use crate::config::{Config, make_private_folder};
-use archive::RunningArchive;
+use archive::{RunningArchive, Shelf};
 use budget::Budget;
 use embedded::Embedded;
 use gates::Gates;
@@ -140,6 +140,7 @@ impl Server {
         let road = Road::start(config, opened, &gates, &shared, &naming, &lives)?;
         let incoming = config.path("incoming");
         empty_folder(&incoming)?;
+        let place: String = catalog.setting("archive_id").await?.unwrap_or_default();
         let archive = RunningArchive {
             config: Arc::new(config.clone()),
             catalog: catalog.clone(),
@@ -150,9 +151,15 @@ impl Server {
             requests: road.requests.clone(),
             shared: shared.clone(),
             at_work: Arc::default(),
-            place: catalog.setting("archive_id").await?.unwrap_or_default(),
             changing: Arc::default(),
             settled: Arc::default(),
+            shelf: Arc::new(Shelf::new(
+                gates.store.clone(),
+                place.clone(),
+                config.path("recordings"),
+                config.engine_memory_octets,
+            )),
+            place,
         };
         let keeping = tokio::spawn(archive.clone().watch());
         let plant = Arc::new(RunningPlant {

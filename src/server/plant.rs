@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use api::archive::ArchiveError;
 use api::plant::{
-    ImportState, ImportStatus, LearnedEndpoint, PartReadiness, Plant, PlantError, Readiness,
-    Reclassified,
+    Holdings, ImportState, ImportStatus, LearnedEndpoint, PartReadiness, Plant, PlantError,
+    Readiness, Reclassified,
 };
 use collector::normalise::LearnedService;
 use engine::{EngineState, Phase};
@@ -285,6 +285,24 @@ impl Plant for RunningPlant {
 
     fn metrics(&self) -> String {
         self.counters.encode(&self.shared)
+    }
+
+    fn holdings(&self) -> Result<Holdings, PlantError> {
+        let config = &self.archive.config;
+        let kept = &config.store.retention;
+        let (_, tape_octets) = self.shared.tape.size();
+        Ok(Holdings {
+            tape_octets,
+            tape_octets_max: config.tape.max_octets,
+            tape_hours_max: config.tape.max_age_hours,
+            engine: config.store.engine,
+            flows_days: kept.flows_days,
+            rollup_10s_days: kept.rollup_10s_days,
+            rollup_1m_days: kept.rollup_1m_days,
+            rollup_1h_days: kept.rollup_1h_days,
+            recordings_octets_max: config.recordings.max_octets,
+            disk_room_octets: self.upload_room()?,
+        })
     }
 
     fn incoming(&self) -> PathBuf {

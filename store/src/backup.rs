@@ -8,8 +8,7 @@ use crate::sql::literal;
 use crate::store::Store;
 
 impl Store {
-    /// Writes the database, and those of these [recordings](Self::recording), to `backups/{name}` in the engine's folder, where there must be no such
-    /// name yet.
+    /// Writes the database to `backups/{name}` in the engine's folder, where there must be no such name yet.
     ///
     /// Each table as it is at some moment of this call, not all at the same: rollups may count rows that `flows` in the
     /// backup does not have, or the other way round. Whoever restores it compares with the tape.
@@ -18,16 +17,12 @@ impl Store {
     ///
     /// [`StoreError::Configuration`] with a server elsewhere, which has backups of its own. Else the store's trouble;
     /// what was written is to be removed.
-    pub async fn back_up(&self, name: &str, recordings: &[Self]) -> Result<(), StoreError> {
-        let mut databases = vec![format!("DATABASE {}", self.config.database)];
-        for recording in recordings {
-            databases.push(format!("DATABASE {}", recording.config.database));
-        }
-        let what = format!("BACKUP {} TO", databases.join(", "));
+    pub async fn back_up(&self, name: &str) -> Result<(), StoreError> {
+        let what = format!("BACKUP DATABASE {} TO", self.config.database);
         self.with_file(&what, name).await
     }
 
-    /// Makes all databases from `backups/{name}` in the engine's folder. There must be none of their names.
+    /// Makes what is in `backups/{name}` of the engine's folder. There must be none of its names.
     ///
     /// # Errors
     ///

@@ -43,7 +43,8 @@ impl Enterprise {
             Clients::Called => 0.0,
             Clients::Monitor | Clients::Databases => 1.0,
         };
-        one.hourly / 3600.0 * begins * self.config.rhythm.level(one.hours, now)
+        let times = self.world.incidents.times(application, self.begun);
+        one.hourly / 3600.0 * begins * self.config.rhythm.level(one.hours, now) * times
     }
 
     fn pick_client(&mut self, application: usize) -> HostId {

@@ -37,6 +37,13 @@ pub enum Effect {
         /// Whether connections are refused (RST) or not answered at all.
         refuses: bool,
     },
+    /// An application's clients begin so many times as many conversations.
+    Surge {
+        /// The application's name. One that only others call has no clients of its own, and does not surge.
+        application: String,
+        /// How many times as many, from 0.
+        times: f64,
+    },
 }
 
 /// Something that is wrong for a while.
@@ -73,6 +80,7 @@ enum Place {
     Loss(usize, f64),
     Slow(usize, i64),
     Down(usize, bool),
+    Surge(usize, f64),
 }
 
 /// All incidents that are scheduled.
@@ -104,6 +112,10 @@ impl Incidents {
                 application: name,
                 refuses,
             } => Place::Down(application(name)?, *refuses),
+            Effect::Surge {
+                application: name,
+                times,
+            } => Place::Surge(application(name)?, times.max(0.0)),
         };
         self.0.push(Scheduled {
             place,
@@ -148,6 +160,15 @@ impl Incidents {
             Place::Down(where_, refuses) if where_ == application => Some(refuses),
             _ => None,
         })
+    }
+
+    /// How many times as many conversations an application's clients begin at this moment.
+    pub(super) fn times(&self, application: usize, at: i64) -> f64 {
+        let surges = self.active(at).filter_map(|place| match place {
+            Place::Surge(where_, times) if where_ == application => Some(times),
+            _ => None,
+        });
+        surges.product()
     }
 
     fn active(&self, at: i64) -> impl Iterator<Item = Place> {

@@ -156,9 +156,7 @@ impl RunningArchive {
         notes: &[Note],
         fill: impl AsyncFnOnce(&Path, &Store) -> Result<(Held, Window), ArchiveError>,
     ) -> Result<u32, ArchiveError> {
-        self.check_engine().await?;
         let number = self.catalog.add_recording(&recording).await?;
-        let rows = self.own_store(number);
         let folder = self.folder(number);
         let made = async {
             let partial = partial(&folder);
@@ -167,8 +165,7 @@ impl RunningArchive {
                 what: "the recording's folder can't be made".to_owned(),
                 source: error.into(),
             })?;
-            let prepared = rows.prepare().await;
-            prepared.map_err(of_store("the recording's tables can't be made"))?;
+            let rows = self.shelf.new_rows(number).await?;
             let (held, arrived) = fill(&partial, &rows).await?;
             for note in notes {
                 self.catalog.add_note(number, note).await?;

@@ -9,7 +9,6 @@ use flow::clock::Stopwatch;
 use flow::{Timestamp, clock};
 use replay::{Stretch, first_segment};
 use store::catalog::{Note, Recording, RecordingCounts, RecordingState};
-use store::config::Engine;
 use store::question::Window;
 use store::recording::Held;
 
@@ -33,9 +32,6 @@ const STORED_LOOK_EVERY: Duration = Duration::from_millis(100);
 const FULL_TENTHS: u64 = 8;
 /// Or when so many segments of it would not fit beside what is to stay free.
 const ROOM_SEGMENTS: u64 = 4;
-/// What the tables of a recording may take of the embedded engine's memory: some 7 MiB are needed, measured with 2,000 flows each, and the
-/// rest is for those who ask.
-const ENGINE_OCTETS_EACH: u64 = 32 << 20;
 /// What a copy may take, times what lies on the tape: the tape, its rows, and what they are made of.
 const COPY_TIMES: u64 = 3;
 
@@ -92,6 +88,11 @@ impl RunningArchive {
             let error = crate::output::chain(&error);
             tracing::warn!(%error, "what is left of a recording cannot be removed now");
         }
+        if let Err(error) = self.shelf.put_away_idle().await {
+            is_well = false;
+            let error = crate::output::chain(&error);
+            tracing::warn!(%error, "tables of recordings that nobody asks stay in the engine's memory");
+        }
         for recording in recordings {
             if let Err(error) = self.look_at(&recording, now).await {
                 is_well = false;
@@ -122,6 +123,9 @@ impl RunningArchive {
         let _alone = self.at_work.lock().await;
         // Somebody may have kept or removed it meanwhile.
         let recording = &self.catalog.recording_by_number(number).await?;
+        if recording.state != RecordingState::Referenced {
+            return Ok(());
+        }
         let first_segment = self.pin_recording(recording).await?;
         let held = self.held(recording).await?;
         if !self.is_stored(recording, clock::now()).await? {
@@ -275,28 +279,6 @@ impl RunningArchive {
         Ok(())
     }
 
-    /// Whether the embedded engine holds the tables of one more recording beside what it receives: an engine without memory takes no
-    /// flows any more.
-    pub(super) async fn check_engine(&self) -> Result<(), ArchiveError> {
-        if self.config.store.engine != Engine::Embedded {
-            return Ok(());
-        }
-        let most = self.config.engine_memory_octets / ENGINE_OCTETS_EACH;
-        let all = self.catalog.recordings().await?;
-        let own = all
-            .iter()
-            .filter(|one| one.state == RecordingState::Own)
-            .count() as u64;
-        if own < most {
-            return Ok(());
-        }
-        Err(ArchiveError::Full(format!(
-            "{own} recordings have tables of their own, as many as the embedded engine holds: delete some, or raise \
-             engine_memory_octets by {} MiB each",
-            ENGINE_OCTETS_EACH >> 20
-        )))
-    }
-
     /// Gives a recording a tape and tables of its own.
     pub(super) async fn keep_one(&self, number: u32) -> Result<(), ArchiveError> {
         self.check_store()?;
@@ -317,7 +299,6 @@ impl RunningArchive {
         }
         self.check_steady(&recording).await?;
         self.check_room(&recording).await?;
-        self.check_engine().await?;
         // Of an earlier attempt that failed in the end.
         self.remove_own(number).await?;
         let kept = async {
@@ -346,9 +327,8 @@ impl RunningArchive {
     async fn copy(&self, recording: &Recording) -> Result<RecordingCounts, ArchiveError> {
         let folder = self.folder(recording.number);
         self.spooled(recording, &partial(&folder)).await?;
-        let rows = self.own_store(recording.number);
+        let rows = self.shelf.new_rows(recording.number).await?;
         let copied = async {
-            rows.prepare().await?;
             rows.copy_from(&self.store, &recording.slice).await?;
             let there = self.store.held(Some(&recording.slice)).await?;
             Ok((rows.held(None).await?, there))

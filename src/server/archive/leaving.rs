@@ -101,7 +101,7 @@ impl RunningArchive {
         (tape, anonymizer): (PathBuf, Option<Anonymizer>),
         (staging, target): (&Path, &Path),
     ) -> Result<(), ArchiveError> {
-        let (store, slice) = self.rows_of(recording);
+        let (store, slice) = self.rows_of(recording).await?;
         let mut staged = segments(&tape).map_err(failed("the recording's tape can't be read"))?;
         let mut manifest = described(recording);
         let (mut rules, mut notes) = (recording.enrichment.clone(), Vec::new());
@@ -160,11 +160,14 @@ impl RunningArchive {
     }
 
     /// The store with the recording's rows, and which of them.
-    pub(super) fn rows_of(&self, recording: &Recording) -> (Store, Option<Slice>) {
-        match recording.state {
-            RecordingState::Own => (self.own_store(recording.number), None),
+    pub(super) async fn rows_of(
+        &self,
+        recording: &Recording,
+    ) -> Result<(Store, Option<Slice>), ArchiveError> {
+        Ok(match recording.state {
+            RecordingState::Own => (self.shelf.rows(recording.number).await?, None),
             _ => ((*self.store).clone(), Some(recording.slice.clone())),
-        }
+        })
     }
 }
 

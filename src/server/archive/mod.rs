@@ -5,6 +5,7 @@
 //! | `cutting` | a new recording, and what is pinned for it |
 //! | `keeping` | the task that gives a recording rows and datagrams of its own before others expire |
 //! | `ordering`, `folders` | what was left half done, and what is deleted |
+//! | `shelf` | tables of recordings, in the embedded engine's memory while somebody asks them |
 //! | `spool` | the datagrams of a recording as a tape of its own |
 //! | `leaving`, `disguise` | a recording as a file, under other addresses too |
 //! | `arriving` | a file as a recording |
@@ -21,6 +22,7 @@ mod folders;
 mod keeping;
 mod leaving;
 mod ordering;
+mod shelf;
 mod spool;
 
 use std::collections::BTreeMap;
@@ -43,6 +45,7 @@ use tokio::sync::{Mutex as AsyncMutex, RwLock, watch};
 
 pub(crate) use self::cutting::pins;
 use self::failing::failed;
+pub(crate) use self::shelf::{Shelf, lock as lock_shelf};
 use super::plant::Naming;
 use super::shared::Shared;
 use super::taping::Request;
@@ -73,6 +76,8 @@ pub(crate) struct RunningArchive {
     pub(crate) changing: Arc<RwLock<()>>,
     /// Recordings that are over and counted, by number.
     pub(crate) settled: Arc<Mutex<BTreeMap<u32, Settled>>>,
+    /// The tables that are recordings' own.
+    pub(crate) shelf: Arc<Shelf>,
 }
 
 /// What a recording by reference needs of what others may let go.
@@ -102,11 +107,6 @@ impl RunningArchive {
             notes,
             ..shown(recording, clock::now())
         })
-    }
-
-    /// The store that has only this recording's rows.
-    fn own_store(&self, number: u32) -> Store {
-        self.store.recording(&self.place, number)
     }
 
     /// Does something to its end, whether somebody still waits for it or not.
@@ -317,7 +317,7 @@ impl Archive for RunningArchive {
                 from,
                 to: to.min(now.max(Timestamp::from_nanos(from.nanos().saturating_add(1)))),
             };
-            let (store, slice) = self.rows_of(&recording);
+            let (store, slice) = self.rows_of(&recording).await?;
             Ok(Found {
                 id: recording.id,
                 store: Arc::new(store),

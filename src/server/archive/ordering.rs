@@ -27,11 +27,12 @@ impl RunningArchive {
         cleared.map_err(of_store("what was laid out cannot be removed"))?;
         let in_store = self.store.recordings(&self.place).await;
         let in_store = in_store.map_err(of_store("the tables of recordings"))?;
-        for number in in_store {
-            if !own.contains(&number) {
-                self.remove_rows(number).await?;
-            }
+        for number in in_store.iter().filter(|number| !own.contains(number)) {
+            self.shelf.remove(*number).await?;
         }
+        // Another life of the product did not come to put these away.
+        let at_hand = self.store.recordings_at_hand(&self.place).await;
+        let at_hand = at_hand.map_err(of_store("the tables of recordings"))?;
         let removed = remove_others(&self.folders(), &own);
         removed.map_err(failed("what is left of recordings cannot be removed"))?;
         for recording in &all {
@@ -39,6 +40,13 @@ impl RunningArchive {
                 RecordingState::Making | RecordingState::Deleting => {
                     let forgotten = self.catalog.forget_recording(recording.number).await;
                     forgotten.map_err(ArchiveError::from)
+                }
+                // Tables that were put away were whole then, and nobody has touched them.
+                RecordingState::Own
+                    if in_store.contains(&recording.number)
+                        && !at_hand.contains(&recording.number) =>
+                {
+                    Ok(())
                 }
                 RecordingState::Own => self.check_rows(recording).await,
                 RecordingState::Referenced => Ok(()),
@@ -52,15 +60,11 @@ impl RunningArchive {
         Ok(())
     }
 
-    /// Brings the tables of a recording to today's schema. If the store was lost its rows are made anew from its tape, under the names
-    /// that were in force.
+    /// If the store was lost the rows of a recording are made anew from its tape, under the names that were in force.
     async fn check_rows(&self, recording: &Recording) -> Result<(), ArchiveError> {
-        let rows = self.own_store(recording.number);
-        let found = async {
-            rows.prepare().await?;
-            rows.inventory().await
-        };
-        let found = found.await.map_err(of_store("the tables of a recording"))?;
+        let rows = self.shelf.new_rows(recording.number).await?;
+        let found = rows.inventory().await;
+        let found = found.map_err(of_store("the tables of a recording"))?;
         if found.flows >= recording.counts.flows {
             return Ok(());
         }
@@ -91,20 +95,19 @@ impl RunningArchive {
             return Ok(0);
         }
         let trouble = || of_store("the tables of a recording");
-        let (rows, all) = (self.own_store(number), self.own_store(SCRATCH));
         // Of another recording that could not be made again.
-        self.remove_rows(SCRATCH).await?;
-        all.prepare().await.map_err(trouble())?;
+        self.shelf.remove(SCRATCH).await?;
+        let all = self.shelf.new_rows(SCRATCH).await?;
         let rules = self.catalog.recording_by_number(number).await?.enrichment;
         self.decode(&tape, &rules, &all).await?;
         let held = all.held(Some(&recording.slice)).await.map_err(trouble())?;
         if held.flows > left {
-            self.remove_rows(number).await?;
-            rows.prepare().await.map_err(trouble())?;
+            self.shelf.remove(number).await?;
+            let rows = self.shelf.new_rows(number).await?;
             let copied = rows.copy_from(&all, &recording.slice).await;
             copied.map_err(trouble())?;
         }
-        self.remove_rows(SCRATCH).await?;
+        self.shelf.remove(SCRATCH).await?;
         Ok(held.flows)
     }
 
@@ -157,7 +160,7 @@ impl RunningArchive {
 
     /// Removes all that a recording has of its own.
     pub(super) async fn remove_own(&self, number: u32) -> Result<(), ArchiveError> {
-        self.remove_rows(number).await?;
+        self.shelf.remove(number).await?;
         let folder = self.folder(number);
         self.blocking(move || {
             for folder in [partial(&folder), folder] {
@@ -166,10 +169,5 @@ impl RunningArchive {
             Ok(())
         })
         .await
-    }
-
-    async fn remove_rows(&self, number: u32) -> Result<(), ArchiveError> {
-        let removed = self.store.remove_recording(&self.place, number).await;
-        removed.map_err(of_store("the tables of a recording cannot be removed"))
     }
 }

@@ -7,9 +7,11 @@
 //! |---|---|
 //! | `leaving` | rows laid out in the order of arrival, as Parquet, and their digest |
 //! | `disguise` | the same under other addresses |
+//! | `shelving` | tables that nobody asks |
 
 mod disguise;
 mod leaving;
+mod shelving;
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -113,10 +115,14 @@ impl Store {
     ///
     /// The store's trouble.
     pub async fn recordings(&self, place: &str) -> Result<BTreeSet<u32>, StoreError> {
+        let sql = Sql::text("SELECT name FROM system.databases WHERE startsWith(name, ?)");
+        self.numbers(sql, place).await
+    }
+
+    /// The numbers of this place's recordings whose databases a statement names; it takes what all their names begin with.
+    async fn numbers(&self, sql: Sql, place: &str) -> Result<BTreeSet<u32>, StoreError> {
         let prefix = self.own_prefix(place);
-        let sql = Sql::text("SELECT name FROM system.databases WHERE startsWith(name, ?)")
-            .bind(prefix.as_str());
-        let names: Vec<String> = self.read(sql).await?;
+        let names: Vec<String> = self.read(sql.bind(prefix.as_str())).await?;
         let numbers = names.iter().filter_map(|name| name.strip_prefix(&prefix));
         Ok(numbers.filter_map(|number| number.parse().ok()).collect())
     }

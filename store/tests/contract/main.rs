@@ -9,6 +9,7 @@ mod faults;
 mod filters;
 mod hostile;
 mod large;
+mod lateness;
 mod once;
 mod one_shard;
 mod places;
