@@ -35,8 +35,8 @@ export default defineConfig({
   },
   server: {
     proxy: {
-      '/api': { target: server, changeOrigin: true },
-      '/readyz': { target: server, changeOrigin: true },
+      '/api': { target: server },
+      '/readyz': { target: server },
     },
   },
   test: {

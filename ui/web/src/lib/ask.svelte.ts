@@ -120,12 +120,17 @@ export function resource<T>(
 ): Answer<T> & { again(): void } {
   const answer = new Asked<T>();
   let turn = $state(0);
+  // By its text: the clock may move without changing it.
+  const path = $derived(route());
   $effect(() => {
-    const path = route();
     // Asked anew when somebody says so.
     void turn;
     if (path === undefined) return;
-    answer.polling.ask((signal) => api(path, { signal }) as Promise<T>, everySeconds && everySeconds * 1000);
+    const wanted = path;
+    answer.polling.ask(
+      (signal) => api(wanted, { signal }) as Promise<T>,
+      everySeconds && everySeconds * 1000,
+    );
     return () => {
       answer.polling.stop();
     };
