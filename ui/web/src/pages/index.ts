@@ -34,4 +34,24 @@ export const PAGES: Page[] = [
     filtered: true,
     load: () => import('./explore/Explore.svelte'),
   },
+  {
+    path: '/recordings',
+    title: () => 'Recordings',
+    menu: 'Recordings',
+    filtered: false,
+    load: () => import('./recordings/Recordings.svelte'),
+  },
+  {
+    path: '/recordings/:name',
+    title: ({ name }) => name ?? '',
+    filtered: true,
+    load: () => import('./recording/Recording.svelte'),
+  },
+  {
+    path: '/compare',
+    title: () => 'Compare',
+    menu: 'Compare',
+    filtered: true,
+    load: () => import('./compare/Compare.svelte'),
+  },
 ];
