@@ -12,7 +12,7 @@ import { type Failure, failure, type Parameters, path } from './fetching';
 import { type Frame, player } from './player.svelte';
 import { Polling, type Timers } from './polling';
 import { router } from './router.svelte';
-import { api } from './status.svelte';
+import { api, status } from './status.svelte';
 
 /** How often what is live is asked. */
 const LIVE_MS = 1000;
@@ -225,7 +225,9 @@ class Stage {
         },
         failure: (error) => {
           for (const { answer } of this.#views.values()) answer.error = error;
-          if (!player.state) clock.stop();
+          if (player.state) return;
+          status.notice = { text: `The recording cannot be played: ${error.error}` };
+          clock.stop();
         },
       },
     );

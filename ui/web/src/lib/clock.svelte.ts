@@ -1,6 +1,6 @@
 /** One clock for all pages, in three states: live, paused (or a range), in a recording. */
 
-import { LAST_RECORDED, type Moment, seconds, written } from './address';
+import { LAST, LAST_RECORDED, type Moment, seconds, written } from './address';
 import type { Recorded } from './api/schema';
 import type { Failure } from './fetching';
 import { player } from './player.svelte';
@@ -25,6 +25,8 @@ class Clock {
   recorded = $state.raw<Recorded | undefined>();
   /** Why the server does not say it. */
   recordedError = $state.raw<Failure | undefined>();
+  /** From here on records still arrive, so that less is shown than was; shaded in drawings. Nobody says so yet. */
+  incompleteFrom = $state<number | undefined>();
   /** Whether the recording shall play; views then come from a player. */
   playing = $state(false);
 
@@ -82,7 +84,7 @@ class Clock {
     router.share({
       recording: undefined,
       known: 'final',
-      moment: { kind: 'live', last: this.inRecording ? '15m' : this.last },
+      moment: { kind: 'live', last: this.inRecording || this.moment.kind === 'range' ? LAST : this.last },
     });
   }
 

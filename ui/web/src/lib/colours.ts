@@ -5,8 +5,22 @@
  * each with a contrast of at least 3 to the ground of both themes (WCAG 1.4.11).
  */
 export const PALETTE = [
-  '#2981fb', '#d02e1e', '#3d8d9b', '#bb7048', '#a336ae', '#227727', '#9b980b', '#965487',
-  '#259cde', '#d75893', '#6e50d9', '#a88d72', '#3067b8', '#ae7cbe', '#6b76d2', '#906966',
+  '#6e50d9',
+  '#d02e1e',
+  '#3d8d9b',
+  '#227727',
+  '#2981fb',
+  '#ae7cbe',
+  '#a88d72',
+  '#6b76d2',
+  '#a336ae',
+  '#965487',
+  '#3067b8',
+  '#bb7048',
+  '#d75893',
+  '#906966',
+  '#9b980b',
+  '#259cde',
 ] as const; // prettier-ignore
 
 /** What is not one group: `others`, `total` and the rest. */

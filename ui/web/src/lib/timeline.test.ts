@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { area, line, spanMs } from './timeline';
+import { area, keptSpanMs, line, spanMs } from './timeline';
 
 const minutes = (n: number) => n * 60_000;
 
@@ -10,6 +10,15 @@ describe('the timeline', () => {
     // A quarter of an hour, two hours ago.
     expect(spanMs({ from: minutes(-135), to: minutes(-120) }, 0)).toBe(minutes(180));
     expect(spanMs({ from: -1e12, to: 0 }, 0)).toBe(minutes(365 * 24 * 60));
+  });
+
+  it('stays as it is while what is shown is in it', () => {
+    const shown = { from: minutes(-50), to: minutes(-35) };
+    expect(keptSpanMs(minutes(60), shown, 0)).toBe(minutes(60));
+    expect(keptSpanMs(undefined, shown, 0)).toBe(minutes(60));
+    expect(keptSpanMs(minutes(60), { from: minutes(-70), to: minutes(-55) }, 0)).toBe(minutes(180));
+    // So little of it that no hand could hold it.
+    expect(keptSpanMs(minutes(24 * 60), { from: minutes(-1), to: 0 }, 0)).toBe(minutes(60));
   });
 
   it('draws within its box', () => {

@@ -25,6 +25,18 @@ export function spanMs(shown: { from: number; to: number }, now: number): number
   return SPANS.find((span) => span >= wanted) ?? SPANS.at(-1) ?? DAY;
 }
 
+/** The span that is there, as long as it suits: nobody wants the ground to move under a hand that scrubs. */
+export function keptSpanMs(
+  there: number | undefined,
+  shown: { from: number; to: number },
+  now: number,
+): number {
+  const length = shown.to - shown.from;
+  const suits =
+    there !== undefined && now - shown.from <= there && length >= there / 240 && length * 2 <= there;
+  return suits ? there : spanMs(shown, now);
+}
+
 /** A closed curve over values, as the `d` of an SVG path in a box. */
 export function area(values: readonly number[], width: number, height: number): string {
   if (values.length === 0) return '';

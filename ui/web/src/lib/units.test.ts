@@ -23,6 +23,7 @@ describe('numbers with prefixes', () => {
 
   it('what is no number is a dash', () => {
     expect(text(si(NaN, 'bit/s'))).toBe('–');
+    expect(text(rate(NaN, 'flows/s'))).toBe('–');
     expect(count(Infinity)).toBe('–');
     expect(percent(NaN)).toBe('–');
   });

@@ -43,6 +43,7 @@ export function si(value: number, unit: string): Measure {
 export function rate(perSecond: number, unit: Rate): Measure {
   if (unit === 'bit/s') return si(perSecond, 'bit/s');
   const { number, unit: prefix } = si(perSecond, '');
+  if (number === '–') return { number, unit: '' };
   return { number, unit: `${prefix}${prefix && SPACE}${unit}` };
 }
 

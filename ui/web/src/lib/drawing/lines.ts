@@ -108,7 +108,7 @@ function series(line: Drawn, at: number, answer: SeriesAnswer, style: LinesStyle
     id: `${line.isPrevious ? 'before' : 'now'} ${line.name}`,
     name: line.name,
     data: line.values.map((value, index) => [middle(answer, index), value]),
-    showSymbol: false,
+    symbol: 'none',
     emphasis: { disabled: true },
     silent: true,
     ...(isStacked && { stack: 'all' }),
@@ -118,7 +118,7 @@ function series(line: Drawn, at: number, answer: SeriesAnswer, style: LinesStyle
       type: line.isPrevious ? ('dashed' as const) : ('solid' as const),
       opacity: isFaint ? 0.25 : line.isPrevious ? 0.6 : 1,
     },
-    ...(isStacked && { areaStyle: { color: line.colour, opacity: isFaint ? 0.2 : 0.82 } }),
+    ...(isStacked && { areaStyle: { color: line.colour, opacity: isFaint ? 0.2 : 0.88 } }),
     ...(at === 0 && { markArea: shaded(style.incompleteFrom, look) }),
   };
 }

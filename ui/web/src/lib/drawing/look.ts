@@ -12,6 +12,8 @@ export interface Look {
   accent: string;
   shade: string;
   sunken: string;
+  /** How wide it is drawn, pixels: names get less room where there is little. */
+  width: number;
 }
 
 function token(name: string): string {
@@ -19,7 +21,7 @@ function token(name: string): string {
 }
 
 /** The colours that are in force. */
-export function look(): Look {
+export function look(width: number): Look {
   const [text, quiet, grid, line] = [token('text'), token('quiet'), token('grid'), token('line')];
   const [surface, raised, accent, shade] = [
     token('surface'),
@@ -27,7 +29,7 @@ export function look(): Look {
     token('accent'),
     token('shade'),
   ];
-  return { text, quiet, grid, line, surface, raised, accent, shade, sunken: token('sunken') };
+  return { text, quiet, grid, line, surface, raised, accent, shade, sunken: token('sunken'), width };
 }
 
 /** What all drawings have in common. */

@@ -1,7 +1,7 @@
 /** Who talks to whom, as bands: clients on the left, server ports on the right. */
 
 import type { TopRow } from '../api/schema';
-import { colour } from '../colours';
+import { colour, GREY } from '../colours';
 import { conversation } from '../filter';
 import { harmless, short } from '../names';
 import { perSecond, type Rate, rate, text } from '../units';
@@ -68,7 +68,8 @@ export function sankey(all: Link[], unit: Rate, seconds: number, look: Look): Ch
         layoutIterations: 16,
         data: [...names].map((name) => ({
           name,
-          itemStyle: { color: colour(name.slice(2)), borderWidth: 0 },
+          // Colours say which server: with those of the clients, too, nothing could be told apart.
+          itemStyle: { color: name.startsWith('c:') ? GREY : colour(name.slice(2)), borderWidth: 0 },
           label: { position: name.startsWith('c:') ? ('right' as const) : ('left' as const) },
         })),
         links: all.map((link) => ({
@@ -79,9 +80,9 @@ export function sankey(all: Link[], unit: Rate, seconds: number, look: Look): Ch
         label: {
           color: look.text,
           fontSize: 11,
-          formatter: (node: { name: string }) => short(node.name.slice(2), 34),
+          formatter: (node: { name: string }) => short(node.name.slice(2), look.width < 500 ? 18 : 40),
         },
-        lineStyle: { color: 'source', opacity: 0.32, curveness: 0.5 },
+        lineStyle: { color: 'target', opacity: 0.38, curveness: 0.5 },
         emphasis: { focus: 'adjacency', lineStyle: { opacity: 0.6 } },
       },
     ],
