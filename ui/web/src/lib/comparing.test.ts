@@ -68,7 +68,7 @@ describe('in sentences', () => {
   it('says how many times', () => {
     expect([times(100, 160), times(100, 200), times(1, 123), times(1, 40_000)].map(plain)).toEqual([
       '60 % more',
-      '2 times as much',
+      'twice as much',
       '123 times as much',
       '40,000 times as much',
     ]);

@@ -114,7 +114,8 @@ const clients = (of: number): string => (of === 1 ? 'one client' : `${count(of)}
 export function times(was: number, is: number): string {
   if (is < was) return `${percent(1 - is / was)} less`;
   const factor = is / was;
-  if (factor < 2) return `${percent(factor - 1)} more`;
+  if (factor < 1.95) return `${percent(factor - 1)} more`;
+  if (factor < 2.05) return 'twice as much';
   return `${factor >= 100 ? count(factor) : Number(factor.toPrecision(2)).toString()} times as much`;
 }
 

@@ -100,10 +100,8 @@ describe('one side alone', () => {
     expect(sharedOf({ kind: 'clock' }, shared, totals)).toEqual({});
   });
   it('in words', () => {
-    expect(sideWords({ kind: 'earlier', by: '1d' }, totals, now)).toBe(
-      'a day earlier: yesterday 11:00–12:00',
-    );
-    expect(sideWords({ kind: 'earlier', by: undefined }, undefined, now)).toBe('right before');
+    expect(sideWords({ kind: 'earlier', by: '1d' }, totals, now)).toBe('yesterday 11:00–12:00');
+    expect(sideWords({ kind: 'earlier', by: undefined }, undefined, now)).toBe('');
     expect(sideWords(whole, { ...totals, from: '2026-03-01T10:00:00.621Z' }, now)).toBe(
       'yesterday 11:00:01–12:00',
     );

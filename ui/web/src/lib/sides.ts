@@ -104,13 +104,9 @@ export function sharedOf(side: Side, shared: Shared, totals: SideTotals | undefi
 
 const iso = (text: string): string => new Date(Date.parse(text)).toISOString();
 
-/** A side in words, without the name of its recording. */
+/** When a side was, in words. */
 export function sideWords(side: Side, totals: SideTotals | undefined, now: number): string {
   const when = totals ? stretch(second(totals.from), second(totals.to), now) : '';
-  if (side.kind === 'earlier') {
-    const words = side.by ? `${earlierWords(side.by)} earlier` : 'right before';
-    return when ? `${words}: ${when}` : words;
-  }
   if (side.kind === 'stretch' && side.moment.kind === 'live') return `live, last ${length(side.moment.last)}`;
   return when;
 }
