@@ -2,10 +2,10 @@
 
 import { addressed } from './archive';
 import type { Recorded } from './api/schema';
-import { Failed, type Failure, path } from './fetching';
+import { Failed, type Failure, path, sentence } from './fetching';
 import { type Progress, sendFile } from './files';
 import { harmless } from './names';
-import { nameOfFile } from './recordings';
+import { HEAD_OCTETS, isReel, nameOfCapture, whyRefused } from './recordings';
 import { router } from './router.svelte';
 import { status } from './status.svelte';
 
@@ -18,9 +18,7 @@ class Arrival {
   name = $state('');
   readonly #abort = new AbortController();
 
-  constructor(readonly file: File) {
-    this.name = nameOfFile(file.name) ?? '';
-  }
+  constructor(readonly file: File) {}
 
   /** Whether all has gone, and the server reads it. */
   get isBeingRead(): boolean {
@@ -32,9 +30,21 @@ class Arrival {
     this.#abort.abort();
   }
 
+  /** What it is decides what it is called, and saves the way if it is nothing. */
+  async #look(): Promise<void> {
+    const head = new TextDecoder('latin1').decode(await this.file.slice(0, HEAD_OCTETS).arrayBuffer());
+    if (isReel(head)) return;
+    if (/\.reel$/i.test(this.file.name)) {
+      const error = 'This is no recording: it does not begin like a .reel file. Was it cut off or changed?';
+      throw new Failed({ kind: 'refused', error });
+    }
+    this.name ||= nameOfCapture(this.file.name);
+  }
+
   async go(): Promise<void> {
     this.state = 'sending';
     try {
+      await this.#look();
       const route = path('/api/v1/reels', { name: this.name.trim() });
       const told = (progress: Progress) => (this.progress = progress);
       this.recorded = (await sendFile(route, this.file, told, this.#abort.signal)) as Recorded;
@@ -43,7 +53,7 @@ class Arrival {
       this.state = 'failed';
       this.failure =
         error instanceof Failed
-          ? error.failure
+          ? { ...error.failure, error: sentence(whyRefused(error.failure.error)) }
           : {
               kind: 'failed',
               error: this.#abort.signal.aborted ? 'Cancelled.' : 'The file could not be sent.',

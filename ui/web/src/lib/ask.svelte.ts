@@ -5,6 +5,7 @@
  * answers of all views of the page with each frame.
  */
 
+import { untrack } from 'svelte';
 import { asked } from './address';
 import type { FlowsAnswer, SeriesAnswer, TopRow, View } from './api/schema';
 import { clock, iso } from './clock.svelte';
@@ -137,7 +138,8 @@ export function resource<T>(
   });
   return Object.assign(answer, {
     again() {
-      turn += 1;
+      // Whoever calls this in an effect does not depend on it.
+      turn = untrack(() => turn) + 1;
     },
   });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Recorded } from './api/schema';
-import { asFar, fileName, holds, lengthMs, listed, nameOfFile } from './recordings';
+import { asFar, fileName, holds, isReel, lengthMs, listed, nameOfCapture, whyRefused } from './recordings';
 
 const T = Date.parse('2026-03-01T10:00:00Z');
 const at = (minutes: number) => new Date(T + minutes * 60_000).toISOString();
@@ -53,12 +53,20 @@ describe('files', () => {
   });
 
   it('bring their names, or give them', () => {
-    expect(nameOfFile('friday.reel')).toBeUndefined();
-    expect(nameOfFile('Friday.REEL')).toBeUndefined();
-    expect(nameOfFile('router 1.pcapng')).toBe('router 1');
-    expect(nameOfFile('.pcap')).toBe('capture');
-    expect(nameOfFile('a\u0007b.pcap')).toBe('a␇b');
-    expect(nameOfFile('x'.repeat(300))).toHaveLength(200);
+    expect(isReel('manifest.json\0')).toBe(true);
+    expect(isReel('manifest.jsonx')).toBe(false);
+    expect(isReel('')).toBe(false);
+    expect(nameOfCapture('router 1.pcapng')).toBe('router 1');
+    expect(nameOfCapture('.pcap')).toBe('capture');
+    expect(nameOfCapture('a\u0007b.pcap')).toBe('a␇b');
+    expect(nameOfCapture('x'.repeat(300))).toHaveLength(200);
+  });
+
+  it('are refused without telling the server’s folders', () => {
+    expect(whyRefused('/var/lib/flowreel/incoming/7-1.upload: not a capture file')).toBe(
+      'not a capture file',
+    );
+    expect(whyRefused('The catalog has it already.')).toBe('The catalog has it already.');
   });
 
   it('say what they hold', () => {

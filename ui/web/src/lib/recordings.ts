@@ -68,19 +68,27 @@ export function fileName(name: string, kind: FileKind, anonymized: boolean): str
 
 export type FileKind = 'reel' | 'pcapng';
 
-/** The name that a file's recording gets: a `.reel` file brings its own, a capture is called like its file. */
-export function nameOfFile(file: string): string | undefined {
-  if (/\.reel$/i.test(file)) return undefined;
+/** Octets at the beginning of a file that tell what it is. */
+export const HEAD_OCTETS = 14;
+
+/** Whether a file is a recording: an archive that begins with its manifest. See `docs/recordings.md`. */
+export const isReel = (head: string): boolean => head === 'manifest.json\0';
+
+/** The name that a capture's recording gets, which has none in it: that of its file. */
+export function nameOfCapture(file: string): string {
   const stem = harmless(file.replace(/\.(pcapng|pcap|cap)$/i, '')).trim();
   return [...stem].slice(0, 200).join('') || 'capture';
 }
+
+/** Why a file was refused, without the place where the server had put it. */
+export const whyRefused = (error: string): string => error.replace(/^\S*\.upload: /, '');
 
 /** What a file that is to be shared holds, in sentences. */
 export function holds(kind: FileKind, anonymize: boolean): { with: string[]; without: string[] } {
   const reel = kind === 'reel';
   return {
     with: [
-      'every datagram as it arrived',
+      anonymize ? 'every datagram, with other addresses in it' : 'every datagram as it arrived',
       ...(reel ? ['the flows, as this installation understood them'] : []),
       ...(reel ? ['names of applications, sites, exporters and interfaces'] : []),
       ...(reel && !anonymize ? ['the notes, the filter, and who cut it'] : []),
