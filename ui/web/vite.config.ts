@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import type { Plugin } from 'vite';
@@ -6,20 +8,15 @@ import { defineConfig } from 'vitest/config';
 /** The server that pages in development ask: `FLOWREEL_SERVER=http://127.0.0.1:9090 npm run dev`. */
 const server = process.env['FLOWREEL_SERVER'] ?? 'http://127.0.0.1:8080';
 
-/** Puts `x.js.gz` beside `x.js`: the server packs nothing while it answers. */
+/** Puts `x.js.gz` beside `x.js`: the server packs nothing while it answers. Of what is on disk, as Vite has the last word on it. */
 function packed(): Plugin {
   return {
     name: 'packed',
     apply: 'build',
-    generateBundle(_, bundle) {
-      for (const file of Object.values(bundle)) {
-        const source = file.type === 'chunk' ? file.code : file.source;
-        if (!/\.(js|css|svg|html)$/.test(file.fileName)) continue;
-        this.emitFile({
-          type: 'asset',
-          fileName: `${file.fileName}.gz`,
-          source: gzipSync(source, { level: 9 }),
-        });
+    writeBundle({ dir = 'dist' }, bundle) {
+      for (const name of Object.keys(bundle).filter((it) => /\.(js|css|svg|html)$/.test(it))) {
+        const file = join(dir, name);
+        writeFileSync(`${file}.gz`, gzipSync(readFileSync(file), { level: 9 }));
       }
     },
   };

@@ -96,6 +96,9 @@ fn it_comes_packed_to_whoever_takes_it() {
     // RFC 1952 §2.3.1.
     assert!(packed.body().starts_with(&[0x1f, 0x8b]));
     assert!(packed.body().len() < plain.body().len());
+    // RFC 1952 §2.3.1: the last four octets are the length of what was packed.
+    let length = packed.body().last_chunk::<4>().unwrap();
+    assert_eq!(u32::from_le_bytes(*length) as usize, plain.body().len());
     assert_ne!(header(&packed, "etag"), header(&plain, "etag"));
     let refused = ask(&path, &[("accept-encoding", "gzip;q=0, br")]).unwrap();
     assert_eq!(header(&refused, "content-encoding"), "");

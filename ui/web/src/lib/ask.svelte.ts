@@ -90,12 +90,14 @@ class Asked<T> implements Answer<T> {
 export function view<V extends View>(wanted: () => V | undefined): Answer<AnswerOf<V>> {
   const answer = new Asked<AnswerOf<V>>();
   const text = $derived(JSON.stringify(wanted()) as string | undefined);
+  // By its value: an address that changes elsewhere must not begin a player anew.
+  const isPlayed = $derived(clock.playing && clock.inRecording);
   $effect(() => {
-    if (text === undefined || !clock.playing || !clock.inRecording) return;
+    if (text === undefined || !isPlayed) return;
     return stage.enter(JSON.parse(text) as View, answer as Asked<unknown>);
   });
   follow(answer, (moment) => {
-    if (text === undefined || (clock.playing && clock.inRecording)) return undefined;
+    if (text === undefined || isPlayed) return undefined;
     return routeOf(JSON.parse(text) as View, moment);
   });
   return answer;
@@ -248,9 +250,12 @@ const stage = new Stage();
 
 /** What makes a player begin anew, or ends it: to be called once, where the pages are made. */
 export function watchStage(): void {
+  const programme = $derived.by(() => {
+    const { recording, filter, known } = router.shared;
+    return JSON.stringify([clock.playing, clock.last, recording, filter, known]);
+  });
   $effect(() => {
-    // Whichever of these changes.
-    void [clock.playing, clock.last, router.shared.recording, router.shared.filter, router.shared.known];
+    void programme;
     stage.changed();
   });
   $effect(() => {

@@ -5,33 +5,33 @@
  * each with a contrast of at least 3 to the ground of both themes (WCAG 1.4.11).
  */
 export const PALETTE = [
-  '#6e50d9',
+  '#ae7cbe',
+  '#906966',
+  '#6b76d2',
+  '#9b980b',
   '#d02e1e',
   '#3d8d9b',
-  '#227727',
-  '#2981fb',
-  '#ae7cbe',
-  '#a88d72',
-  '#6b76d2',
-  '#a336ae',
-  '#965487',
-  '#3067b8',
-  '#bb7048',
-  '#d75893',
-  '#906966',
-  '#9b980b',
   '#259cde',
-] as const; // prettier-ignore
+  '#2981fb',
+  '#227727',
+  '#965487',
+  '#bb7048',
+  '#a336ae',
+  '#3067b8',
+  '#a88d72',
+  '#d75893',
+  '#6e50d9',
+] as const;
 
 /** What is not one group: `others`, `total` and the rest. */
 export const GREY = '#7d8791';
-const WITHOUT_COLOUR = new Set(['others', 'unknown', '']);
+const WITHOUT_COLOUR = new Set(['others', 'unknown', '(unknown)', '']);
 
 /**
- * FNV-1a (32 bits) over UTF-8 with this seed in place of the offset basis: the one for which the applications of the
- * simulated enterprise, and the best-known services, share the fewest colours. What draws on the server counts in the same way.
+ * FNV-1a (32 bits) over UTF-8 with this seed in place of the offset basis: the one for which the applications and sites of
+ * the simulated enterprise, and the best-known services, share the fewest colours. What draws on the server counts in the same way.
  */
-export const SEED = 30_643;
+export const SEED = 85_120;
 const PRIME = 0x01000193;
 
 const utf8 = new TextEncoder();

@@ -77,6 +77,7 @@ export function sankey(all: Link[], unit: Rate, seconds: number, look: Look): Ch
           target: side('s', link.target),
           value: link.value,
         })),
+        labelLayout: { hideOverlap: true },
         label: {
           color: look.text,
           fontSize: 11,
