@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asked, own, read, seconds, write, written } from './address';
+import { asked, own, read, recordingAt, seconds, write, written } from './address';
 
 const of = (query: string) => read(new URLSearchParams(query));
 
@@ -48,6 +48,20 @@ describe('an address', () => {
       ['limit', ''],
     ]);
     expect(write('/explore', read(query), own(query))).toBe('/explore?group=sites&last=2h');
+  });
+
+  it('of a recording is about it', () => {
+    expect(recordingAt('/recordings/out%20%26%20about')).toBe('out & about');
+    for (const path of ['/', '/recordings', '/recordings/', '/recordings/a/b']) {
+      expect(recordingAt(path)).toBeUndefined();
+    }
+    const shared = read(
+      new URLSearchParams('recording=b&last=5m&as_of=2026-03-01T10:42:00Z'),
+      '/recordings/a',
+    );
+    expect(shared.recording).toBe('a');
+    expect(write('/recordings/a', shared)).toBe('/recordings/a?last=5m&as_of=2026-03-01T10:42:00.000Z');
+    expect(write('/explore', { ...shared, moment: { kind: 'all' } })).toBe('/explore?recording=a');
   });
 
   it('that makes no sense is live', () => {

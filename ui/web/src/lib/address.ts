@@ -1,5 +1,7 @@
 /** What stands in an address: everything that a page shows. No DOM here. */
 
+import { match } from './routes';
+
 /** What is known in an answer: all that has arrived since, or only what had arrived by the time that is shown. */
 export type Known = 'final' | 'then';
 
@@ -42,9 +44,14 @@ export function written(s: number): string {
   return `${whole / (UNITS[unit] ?? 1)}${unit}`;
 }
 
+/** The recording whose own page is at a path: what is shown there is of it, without a word in the query. */
+export function recordingAt(path: string): string | undefined {
+  return match('/recordings/:name', path)?.['name'];
+}
+
 /** What an address says of what all pages share. What makes no sense is as if it were not there. */
-export function read(query: URLSearchParams): Shared {
-  const recording = query.get('recording') ?? undefined;
+export function read(query: URLSearchParams, path = '/'): Shared {
+  const recording = recordingAt(path) ?? query.get('recording') ?? undefined;
   const said = query.get('last') ?? '';
   const last = seconds(said) ? said : recording ? LAST_RECORDED : LAST;
   const [from, to, asOf] = ['from', 'to', 'as_of'].map((name) => instant(query.get(name)));
@@ -67,7 +74,7 @@ export function write(path: string, shared: Shared, own: Iterable<[string, strin
   for (const [name, value] of own) if (value && !isShared(name)) query.append(name, value);
   const { recording, filter, moment, known } = shared;
   const usual = recording ? LAST_RECORDED : LAST;
-  if (recording) query.set('recording', recording);
+  if (recording && recording !== recordingAt(path)) query.set('recording', recording);
   if ('last' in moment && moment.last !== usual) query.set('last', moment.last);
   if (moment.kind === 'paused') query.set('as_of', moment.asOf);
   if (moment.kind === 'range') {

@@ -5,7 +5,7 @@
  * answers of all views of the page with each frame.
  */
 
-import { getContext, setContext } from 'svelte';
+import { getContext, setContext, untrack } from 'svelte';
 import { asked, type Shared } from './address';
 import type { FlowsAnswer, SeriesAnswer, TopRow, View } from './api/schema';
 import { clock, iso } from './clock.svelte';
@@ -149,19 +149,25 @@ export function resource<T>(
 ): Answer<T> & { again(): void } {
   const answer = new Asked<T>();
   let turn = $state(0);
+  // By its text: the clock may move without changing it.
+  const path = $derived(route());
   $effect(() => {
-    const path = route();
     // Asked anew when somebody says so.
     void turn;
     if (path === undefined) return;
-    answer.polling.ask((signal) => api(path, { signal }) as Promise<T>, everySeconds && everySeconds * 1000);
+    const wanted = path;
+    answer.polling.ask(
+      (signal) => api(wanted, { signal }) as Promise<T>,
+      everySeconds && everySeconds * 1000,
+    );
     return () => {
       answer.polling.stop();
     };
   });
   return Object.assign(answer, {
     again() {
-      turn += 1;
+      // Whoever calls this in an effect does not depend on it.
+      turn = untrack(() => turn) + 1;
     },
   });
 }

@@ -2,6 +2,7 @@
 
 import { LAST, LAST_RECORDED, type Moment, seconds, written } from './address';
 import type { Recorded } from './api/schema';
+import type { Failure } from './fetching';
 import { player } from './player.svelte';
 import { router } from './router.svelte';
 
@@ -22,6 +23,8 @@ class Clock {
   scrub = $state<number | undefined>();
   /** The recording that the address names, once the server has said what it is. */
   recorded = $state.raw<Recorded | undefined>();
+  /** Why the server does not say it. */
+  recordedError = $state.raw<Failure | undefined>();
   /** From here on records still arrive, so that less is shown than was; shaded in drawings. Nobody says so yet. */
   incompleteFrom = $state<number | undefined>();
   /** Whether the recording shall play; views then come from a player. */

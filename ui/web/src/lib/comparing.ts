@@ -1,9 +1,9 @@
 /** What became of groups since the period before: which question says it, and the answer in words. */
 
 import { type Moment, seconds, type Shared } from './address';
-import type { Difference } from './api/schema';
+import type { Comparison, Difference, Group, Verdict } from './api/schema';
 import { path } from './fetching';
-import { change, duration, rate, text } from './units';
+import { change, count, duration, percent, rate, text } from './units';
 
 /**
  * The route that compares what is shown with as much right before it. Of all of a recording there is nothing before.
@@ -77,4 +77,72 @@ export function changed(row: Difference): string {
     }
   });
   return words.join('; ');
+}
+
+const bits = (octetsPerS: number): string => text(rate(8 * octetsPerS, 'bit/s'));
+
+/** What became of a group, as sentences without their subject: `carries 9.5 times as much: 66.8 → 634 Mbit/s`. */
+export function told(row: Difference): string[] {
+  return row.verdicts.map((verdict) => sentenceOf(verdict, row.before, row.after)).filter(Boolean);
+}
+
+type Maybe = Group | null | undefined;
+
+function sentenceOf(verdict: Verdict, before: Maybe, after: Maybe): string {
+  const of = (group: Maybe) => (group ? `${bits(group.octets_per_s)}, ${clients(group.clients)}` : 'nothing');
+  const [was, is] = [before?.octets_per_s ?? 0, after?.octets_per_s ?? 0];
+  const median = (group: Maybe) => duration(group?.duration_ms_median ?? NaN);
+  switch (verdict) {
+    case 'new':
+      return `is new: ${of(after)}`;
+    case 'gone':
+      return `is gone; it had ${of(before)}`;
+    case 'larger':
+    case 'smaller':
+      return `carries ${times(was, is)}: ${bits(was)} → ${bits(is)}`;
+    case 'slower':
+    case 'faster':
+      return `is ${verdict}: the median life of its flows is ${median(after)}, it was ${median(before)}`;
+    case 'same':
+      return '';
+  }
+}
+
+const clients = (of: number): string => (of === 1 ? 'one client' : `${count(of)} clients`);
+
+/** How many times as much, or how much less. */
+export function times(was: number, is: number): string {
+  if (is < was) return `${percent(1 - is / was)} less`;
+  const factor = is / was;
+  if (factor < 1.95) return `${percent(factor - 1)} more`;
+  if (factor < 2.05) return 'twice as much';
+  return `${factor >= 100 ? count(factor) : Number(factor.toPrecision(2)).toString()} times as much`;
+}
+
+/** What changed altogether: `Traffic is 4.6 times as much: 161 → 743 Mbit/s.` */
+export function altogether({ before, after }: Comparison): string {
+  const [was, is] = [before.octets_per_s, after.octets_per_s];
+  if (before.flows === 0 && after.flows === 0) return 'There are no flows on either side.';
+  if (before.flows === 0) return `Nothing was there before; now there are ${bits(is)}.`;
+  if (after.flows === 0) return `Nothing is there any more; there were ${bits(was)}.`;
+  const factor = is / was;
+  if (factor > 0.95 && factor < 1.05) return `Traffic is about the same: ${bits(was)} → ${bits(is)}.`;
+  return `There is ${times(was, is)} traffic: ${bits(was)} → ${bits(is)}.`;
+}
+
+export const VERDICTS: Record<Verdict, string> = {
+  new: 'new',
+  gone: 'gone',
+  larger: 'larger',
+  smaller: 'smaller',
+  slower: 'slower',
+  faster: 'faster',
+  same: 'the same',
+};
+
+/** How many rows have each verdict. */
+export function tally(rows: Difference[]): Record<Verdict, number> {
+  const found = { new: 0, gone: 0, larger: 0, smaller: 0, slower: 0, faster: 0, same: 0 };
+  for (const row of rows) for (const verdict of row.verdicts) found[verdict] += 1;
+  return found;
 }

@@ -42,8 +42,12 @@ export function topRows(answer: TopRow[]): Cell[][] {
 
 /** Gives the browser a file to keep. */
 export function save(name: string, type: string, content: string): void {
+  saveBlob(name, new Blob([content], { type }));
+}
+
+export function saveBlob(name: string, content: Blob): void {
   const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.href = URL.createObjectURL(content);
   link.download = name;
   link.click();
   // The browser has taken hold of it by then.

@@ -21,8 +21,8 @@ function visible(character: string): string {
 }
 
 /** The name with everything visible. */
-export function harmless(name: string): string {
-  const cut = name.length > NAME_MAX ? `${name.slice(0, NAME_MAX - 1)}…` : name;
+export function harmless(name: string, max = NAME_MAX): string {
+  const cut = name.length > max ? `${name.slice(0, max - 1)}…` : name;
   // Nothing but space is as unseen as a control character.
   if (cut.trim() === '') return cut.replace(/\s/g, '\u2420');
   return cut.replace(UNSEEN, visible);

@@ -1,11 +1,12 @@
 /** Where we are: the address, and how to go elsewhere. Everything that a page shows is in it. */
 
-import { own, read, type Shared, write } from './address';
+import { own, read, recordingAt, type Shared, write } from './address';
+import { pathOf } from './routes';
 
 class Router {
   path = $state(decoded(location.pathname));
   #query = $state.raw(new URLSearchParams(location.search));
-  #shared = $derived(read(this.#query));
+  #shared = $derived(read(this.#query, this.path));
 
   constructor() {
     addEventListener('popstate', () => {
@@ -31,6 +32,12 @@ class Router {
     return write(path, { ...this.#shared, ...changes }, Object.entries(parameters));
   }
 
+  /** The address of a recording's page, which begins with all of it. */
+  toRecording(name: string): string {
+    const whole: Partial<Shared> = { recording: name, moment: { kind: 'all' }, filter: '', known: 'final' };
+    return this.link(pathOf('recordings', name), {}, whole);
+  }
+
   /** Goes there. `replace`: back does not lead to where we were. */
   go(href: string, replace = false): void {
     const url = new URL(href, location.href);
@@ -44,7 +51,10 @@ class Router {
 
   /** Changes what all pages share. */
   share(changes: Partial<Shared>, replace = false): void {
-    this.go(write(location.pathname, { ...this.#shared, ...changes }, own(this.#query)), replace);
+    const isLeft = 'recording' in changes && changes.recording !== recordingAt(this.path);
+    // A recording's own page shows no other one, and nothing live.
+    const path = isLeft && recordingAt(this.path) !== undefined ? '/' : location.pathname;
+    this.go(write(path, { ...this.#shared, ...changes }, own(this.#query)), replace);
   }
 
   /** Changes parameters of this page alone; one that is `undefined` goes. */

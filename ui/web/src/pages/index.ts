@@ -60,6 +60,26 @@ export const PAGES: Page[] = [
     load: () => import('./exporters/Exporter.svelte'),
   },
   {
+    path: '/recordings',
+    title: () => 'Recordings',
+    menu: 'Recordings',
+    filtered: false,
+    load: () => import('./recordings/Recordings.svelte'),
+  },
+  {
+    path: '/recordings/:name',
+    title: ({ name }) => name ?? '',
+    filtered: true,
+    load: () => import('./recording/Recording.svelte'),
+  },
+  {
+    path: '/compare',
+    title: () => 'Compare',
+    menu: 'Compare',
+    filtered: true,
+    load: () => import('./compare/Compare.svelte'),
+  },
+  {
     path: '/settings',
     title: () => 'Settings',
     menu: 'Settings',
