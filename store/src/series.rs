@@ -1,5 +1,7 @@
 //! Values over time.
 
+mod largest;
+
 use std::time::Duration;
 
 use flow::Timestamp;
@@ -11,6 +13,8 @@ use crate::plan::Horizon;
 use crate::question::{Line, Quantity, Series, Subject, Window};
 use crate::select::{Clients, Grid, Selection};
 use crate::sql::Sql;
+
+pub(crate) use largest::{finds_lines, numbered, of_largest};
 
 /// The most points of a line.
 pub(crate) const POINTS_MAX: u64 = 2000;
@@ -283,6 +287,27 @@ mod tests {
         to_s: i64,
         known: bool,
     ) -> String {
+        let question = question(dimension, by, to_s, known);
+        let grid = grid(question.subject.window, question.step).unwrap();
+        let names = ["it's".to_owned(), "b".to_owned()];
+        let place = ("flowreel", horizon());
+        statement(&question, &question.subject, grid, &names, place).to_string()
+    }
+
+    pub(super) fn horizon() -> Horizon {
+        Horizon {
+            now: Timestamp::from_seconds(9000),
+            kept: crate::config::Retention::default(),
+            stored_since: None,
+        }
+    }
+
+    pub(super) fn question(
+        dimension: Option<crate::question::Dimension>,
+        by: Quantity,
+        to_s: i64,
+        known: bool,
+    ) -> Series {
         let subject = Subject {
             window: window(3600, to_s),
             filter: flow::Filter::any(),
@@ -290,22 +315,14 @@ mod tests {
             arrived: None,
             scope: crate::question::Scope::default(),
         };
-        let question = Series {
-            subject: subject.clone(),
+        Series {
+            subject,
             dimension,
             by,
             limit: 2,
             step: Some(Duration::from_secs(60)),
             previous: false,
-        };
-        let grid = grid(subject.window, question.step).unwrap();
-        let horizon = Horizon {
-            now: Timestamp::from_seconds(9000),
-            kept: crate::config::Retention::default(),
-            stored_since: None,
-        };
-        let names = ["it's".to_owned(), "b".to_owned()];
-        statement(&question, &subject, grid, &names, ("flowreel", horizon)).to_string()
+        }
     }
 
     #[test]

@@ -139,12 +139,9 @@ impl Store {
         let grid = series::grid(window, question.step)?;
         series::check_lines(question)?;
         let horizon = self.horizon(window).await?;
-        let names = self.names(question, horizon).await?;
         let points = series::points(window, grid);
+        let (names, found) = self.largest(question, horizon, grid, points).await?;
         let lines = (&names[..], points);
-        let found = self
-            .lines(question, (&question.subject, horizon), grid, lines)
-            .await?;
         let previous = if question.previous {
             let (subject, grid) = series::earlier(&question.subject, grid);
             let horizon = self.horizon(subject.window).await?;
@@ -207,6 +204,27 @@ impl Store {
         let sql = inventory::last_position(&self.config.database, collector);
         let mut found: Vec<inventory::Placed> = self.read(sql).await?;
         Ok(found.pop().map(Into::into))
+    }
+
+    /// The lines of a series and their names: its largest groups.
+    async fn largest(
+        &self,
+        question: &Series,
+        horizon: Horizon,
+        grid: crate::select::Grid,
+        points: usize,
+    ) -> Result<(Vec<String>, Vec<crate::question::Line>), StoreError> {
+        if !series::finds_lines(question) {
+            let names = self.names(question, horizon).await?;
+            let subject = (&question.subject, horizon);
+            let lines = self.lines(question, subject, grid, (&names, points));
+            let lines = lines.await?;
+            return Ok((names, lines));
+        }
+        let sql = series::of_largest(question, grid, (&self.config.database, horizon));
+        let (names, answered) = series::numbered(self.ask(sql).await?);
+        let lines = series::lines(&answered, &names, true, points);
+        Ok((names, lines))
     }
 
     /// The names of a series' lines: its largest groups.

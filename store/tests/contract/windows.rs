@@ -161,6 +161,52 @@ async fn a_series_spreads_a_flow_over_its_life() {
 }
 
 #[tokio::test]
+async fn lines_are_the_largest_groups_by_their_names() {
+    for place in places().await {
+        let store = &place.store;
+        let row = |application, octets| Row {
+            application,
+            start: 15.0,
+            end: 15.0,
+            octets,
+            ..Row::default()
+        };
+        // Who has no name shares that of somebody who took it, and level ones come in the order of their names.
+        let rows = [
+            row("", 30),
+            row("(unknown)", 20),
+            row("b", 25),
+            row("a", 25),
+            row("c", 1),
+        ];
+        insert(store, "a", &rows).await;
+        for filter in ["", FROM_RECORDS] {
+            let applications = Some(Dimension::Applications);
+            let window = subject(0.0, 20.0, filter);
+            let mut question = series(applications, Quantity::Octets, window, 10);
+            question.previous = true;
+            let answer = store.series(&question).await.unwrap();
+            let lines: Vec<(&str, &[f64])> = answer
+                .lines
+                .iter()
+                .map(|line| (line.name.as_str(), &line.values[..]))
+                .collect();
+            assert_eq!(
+                lines,
+                [
+                    ("(unknown)", &[0.0, 50.0][..]),
+                    ("a", &[0.0, 25.0]),
+                    ("others", &[0.0, 26.0])
+                ]
+            );
+            let before = answer.previous.unwrap();
+            let names: Vec<&str> = before.iter().map(|line| line.name.as_str()).collect();
+            assert_eq!(names, ["(unknown)", "a"]);
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_previous_period_lies_on_the_same_points() {
     for place in servers().await {
         let store = &place.store;
