@@ -184,7 +184,15 @@ fn by_command(server: &Server, folder: &Path, (begin, window): (Timestamp, &str)
     let (from, to) = (&from["from=".len()..], &to["to=".len()..]);
     let ever = ["--from", from, "--to", to];
     let run = |words: &[&str]| printed(&server.cli(words));
-    let top = ["top", "servers", "--svg", &svg, "--title", "Busy"];
+    let top = [
+        "top",
+        "servers",
+        "--svg",
+        &svg,
+        "--title",
+        "Busy",
+        "--previous",
+    ];
     assert_eq!(run(&[&top[..], &ever].concat()), "");
     all_in(
         &words(&std::fs::read(&svg).unwrap()),
@@ -208,6 +216,9 @@ fn by_command(server: &Server, folder: &Path, (begin, window): (Timestamp, &str)
             .any(|word| word.ends_with(" UTC · recording fri<day>")),
         "{shown:?}"
     );
+    let lines = ["series", "servers", "--svg", &svg, "--lines"];
+    run(&[&lines[..], &ever].concat());
+    assert!(!std::fs::read_to_string(&svg).unwrap().contains("<polygon"));
     let both = server.cli(&["top", "servers", "--svg", &svg, "--png", &png]);
     assert_eq!(both.status.code(), Some(2));
 }

@@ -221,7 +221,9 @@ pub(crate) fn top(args: &TopArgs) -> Result<()> {
     let what = name(args.dimension).unwrap_or_default();
     let path = format!("/api/v1/top/{what}");
     let server = Server::new(&args.question.server.server);
-    if args.picture.write(&server, &path, parameters.clone())? {
+    let previous = args.previous.then(|| "true".to_owned());
+    let drawn = [&parameters[..], &[("previous", previous)]].concat();
+    if args.picture.write(&server, &path, drawn)? {
         return Ok(());
     }
     let rows: Vec<TopRow> = server.get(&path, &parameters)?;
@@ -259,7 +261,9 @@ pub(crate) fn series(args: &SeriesArgs) -> Result<()> {
     parameters.push(("step", args.step.clone()));
     parameters.push(("previous", args.previous.then(|| "true".to_owned())));
     let (server, path) = (Server::new(&args.question.server.server), "/api/v1/series");
-    if args.picture.write(&server, path, parameters.clone())? {
+    let view = args.lines.then(|| "lines".to_owned());
+    let drawn = [&parameters[..], &[("view", view)]].concat();
+    if args.picture.write(&server, path, drawn)? {
         return Ok(());
     }
     let answer: SeriesAnswer = server.get(path, &parameters)?;

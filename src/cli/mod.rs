@@ -238,6 +238,9 @@ pub(crate) struct TopArgs {
     /// How many.
     #[arg(long, default_value_t = 10)]
     pub(crate) limit: u32,
+    /// In a picture: also what became of each since the window right before.
+    #[arg(long, requires = "picture")]
+    pub(crate) previous: bool,
     #[command(flatten)]
     pub(crate) picture: picture::PictureArgs,
 }
@@ -261,6 +264,9 @@ pub(crate) struct SeriesArgs {
     /// Also the window right before.
     #[arg(long)]
     pub(crate) previous: bool,
+    /// In a picture: lines, where groups would be areas, one on top of the other.
+    #[arg(long, requires = "picture")]
+    pub(crate) lines: bool,
     #[command(flatten)]
     pub(crate) picture: picture::PictureArgs,
 }
