@@ -18,9 +18,11 @@ fn is_unseen(character: char) -> bool {
 /// numbers here.
 pub(super) fn harmless(name: &str) -> String {
     let mut shown = String::with_capacity(name.len().min(4 * NAME_MAX));
+    // Nothing but space is as unseen as a control character.
+    let is_space = name.trim().is_empty();
     let mut characters = name.chars();
     for character in characters.by_ref().take(NAME_MAX - 1) {
-        match is_unseen(character) {
+        match is_space || is_unseen(character) {
             true => shown += &format!("⟨{:04X}⟩", u32::from(character)),
             false => shown.push(character),
         }
@@ -81,6 +83,7 @@ mod tests {
         assert_eq!(harmless("a\0b\u{1b}[31m\n"), "a⟨0000⟩b⟨001B⟩[31m⟨000A⟩");
         assert_eq!(harmless("exe\u{202e}gnp.doc"), "exe⟨202E⟩gnp.doc");
         assert_eq!(harmless("\u{feff}\u{fffe}"), "⟨FEFF⟩⟨FFFE⟩");
+        assert_eq!(harmless(" \u{a0}"), "⟨0020⟩⟨00A0⟩");
         assert_eq!(of_group(""), "(no name)");
     }
 

@@ -178,7 +178,7 @@ fn a_line_is_where_its_value_is() {
     // 3 Mbit/s is at the number 3, in the colour of "mail", for 1.75 pixels, all over the picture.
     let at = grid(&drawn, "3");
     for x in [60, 400, 900] {
-        let rows = pixels.rows(x, [0x6b, 0x76, 0xd2]);
+        let rows = pixels.rows(x, [0x9b, 0x98, 0x0b]);
         assert!((1..=2).contains(&rows.len()), "{rows:?}");
         assert!(
             rows.iter()
@@ -191,7 +191,7 @@ fn a_line_is_where_its_value_is() {
         .descendants()
         .find(|node| node.has_tag_name("polyline"))
         .unwrap();
-    assert_eq!(line.attribute("stroke"), Some("#6B76D2"));
+    assert_eq!(line.attribute("stroke"), Some("#9B980B"));
     let points = line.attribute("points").unwrap().split_whitespace();
     for point in points {
         let (_, y) = point.split_once(',').unwrap();
@@ -209,14 +209,14 @@ fn an_area_covers_what_its_value_says() {
     let drawn = svg(|sheet| picture.draw(sheet));
     let pixels = Pixels::of(&picture.draw(&sheet(Kind::Png, 960, 480)).unwrap());
     let [zero, two, four] = ["0", "2", "4"].map(|number| grid(&drawn, number));
-    // 82 % of #6B76D2 and of #3067B8 (the twelfth place of the palette) over white.
+    // 82 % of #9B980B and of #965487 over white.
     let over = |rgb: [f64; 3]| rgb.map(|value| (value * 0.82 + 255.0 * 0.18).round());
     let found = |from: f64, to: f64| {
         let middle = middle(from, to);
         pixels.at(500, middle).map(f64::from)
     };
-    assert_eq!(found(zero, two), over([107.0, 118.0, 210.0]));
-    assert_eq!(found(two, four), over([48.0, 103.0, 184.0]));
+    assert_eq!(found(zero, two), over([155.0, 152.0, 11.0]));
+    assert_eq!(found(two, four), over([150.0, 84.0, 135.0]));
     assert_eq!(pixels.at(2, 478), [255, 255, 255]);
 }
 

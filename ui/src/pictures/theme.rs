@@ -87,28 +87,28 @@ impl Theme {
 /// Sixteen colours that stay apart for people who see no red or no green, and can be told from the ground of both themes:
 /// `PALETTE` of `web/src/lib/colours.ts`.
 const PALETTE: [Ink; 16] = [
-    ink(0x0029_81fb),
+    ink(0x00ae_7cbe),
+    ink(0x0090_6966),
+    ink(0x006b_76d2),
+    ink(0x009b_980b),
     ink(0x00d0_2e1e),
     ink(0x003d_8d9b),
+    ink(0x0025_9cde),
+    ink(0x0029_81fb),
+    ink(0x0022_7727),
+    ink(0x0096_5487),
     ink(0x00bb_7048),
     ink(0x00a3_36ae),
-    ink(0x0022_7727),
-    ink(0x009b_980b),
-    ink(0x0096_5487),
-    ink(0x0025_9cde),
+    ink(0x0030_67b8),
+    ink(0x00a8_8d72),
     ink(0x00d7_5893),
     ink(0x006e_50d9),
-    ink(0x00a8_8d72),
-    ink(0x0030_67b8),
-    ink(0x00ae_7cbe),
-    ink(0x006b_76d2),
-    ink(0x0090_6966),
 ];
 
 /// What is not one group.
 const GREY: Ink = ink(0x007d_8791);
 /// In place of the offset basis: with it the best-known names share the fewest colours.
-const SEED: u32 = 30_643;
+const SEED: u32 = 85_120;
 /// FNV-1a, 32 bits ([draft-eastlake-fnv](https://datatracker.ietf.org/doc/draft-eastlake-fnv/)).
 const PRIME: u32 = 0x0100_0193;
 
@@ -124,7 +124,7 @@ fn place(name: &str, seed: u32) -> usize {
 /// The colour of a name.
 pub(super) fn colour(name: &str) -> Ink {
     match name {
-        "others" | "unknown" | "" => GREY,
+        "others" | "unknown" | "(unknown)" | "" => GREY,
         _ => PALETTE[place(name, SEED)],
     }
 }
@@ -133,13 +133,57 @@ pub(super) fn colour(name: &str) -> Ink {
 mod tests {
     use super::*;
 
-    /// The same values as in `web/src/lib/colours.test.ts`.
+    fn of_the_pages(file: &str) -> String {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/web/src/");
+        std::fs::read_to_string(format!("{path}{file}")).unwrap()
+    }
+
+    /// As it is written there: `#2981fb`.
+    fn written(ink: Ink) -> String {
+        let [red, green, blue] = ink.rgb;
+        format!("#{red:02x}{green:02x}{blue:02x}")
+    }
+
+    /// Somebody who changes a colour there hears of it here.
     #[test]
     fn names_have_the_colours_of_the_pages() {
+        let file = of_the_pages("lib/colours.ts");
+        let (_, palette) = file.split_once("PALETTE = [").unwrap();
+        let (palette, rest) = palette.split_once(']').unwrap();
+        let colours: Vec<&str> = palette.split('\'').skip(1).step_by(2).collect();
+        assert_eq!(colours, PALETTE.map(written));
+        assert!(rest.contains(&format!("GREY = '{}'", written(GREY))));
+        let (_, seed) = rest.split_once("SEED = ").unwrap();
+        let (seed, _) = seed.split_once(';').unwrap();
+        assert_eq!(seed.replace('_', "").parse(), Ok(SEED));
+        let (_, grey) = rest.split_once("new Set([").unwrap();
+        let (grey, _) = grey.split_once(']').unwrap();
+        for name in grey.split('\'').skip(1).step_by(2) {
+            assert_eq!(colour(name), GREY, "{name}");
+        }
+        // The same as in `web/src/lib/colours.test.ts`.
         let places = ["file shares", "internet", "mail", "dns"].map(|name| place(name, SEED));
-        assert_eq!(places, [10, 15, 14, 12]);
-        assert_eq!(colour("others"), GREY);
-        assert_eq!(colour("mail").rgb, [0x6b, 0x76, 0xd2]);
+        assert_eq!(places, [12, 6, 3, 9]);
+    }
+
+    #[test]
+    fn what_surrounds_them_has_the_colours_of_the_pages() {
+        let file = of_the_pages("app.css");
+        let (light, dark) = file.split_once("[data-theme='dark']").unwrap();
+        for (css, look) in [(light, LIGHT), (dark, DARK)] {
+            let tokens = [
+                ("surface", look.surface),
+                ("text", look.text),
+                ("quiet", look.quiet),
+                ("grid", look.grid),
+                ("line", look.line),
+                ("recorded", look.recorded),
+            ];
+            for (name, ink) in tokens {
+                let token = format!("--{name}: {};", written(ink));
+                assert!(css.contains(&token), "{token}");
+            }
+        }
     }
 
     /// FNV-1a's own test vectors (Fowler, Noll, Vo): "" and "foobar".
