@@ -271,7 +271,7 @@ fn top(dimension: Dimension, last: Duration) -> Top {
     };
     Top {
         subject,
-        dimension,
+        dimension: dimension.into(),
         by: Quantity::Octets,
         limit: 10,
     }

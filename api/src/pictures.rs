@@ -121,7 +121,7 @@ pub(crate) async fn series_picture(
         parameters.theme,
     );
     let view = View::Series {
-        dimension: parameters.dimension,
+        dimension: parameters.dimension.map(Into::into),
         by: Some(by),
         limit: parameters.limit,
         step: parameters.step.clone(),
@@ -175,7 +175,7 @@ pub(crate) async fn top_picture(
         parameters.theme,
     );
     let view = View::Top {
-        dimension,
+        dimension: dimension.into(),
         by: Some(by),
         limit: parameters.limit,
     };
@@ -267,7 +267,7 @@ async fn before(
             window,
             ..subject.clone()
         },
-        dimension,
+        dimension: dimension.into(),
         by,
         limit: GROUPS_BEFORE,
     };

@@ -11,7 +11,7 @@ use flow::{Filter, clock};
 use serde::{Deserialize, Serialize};
 use store::lateness::Lateness;
 use store::question::{
-    Dimension, FlowsAnswer, Inventory, Quantity, Scope, SeriesAnswer, TopRow, Window,
+    Dimensions, FlowsAnswer, Inventory, Quantity, Scope, SeriesAnswer, TopRow, Window,
 };
 use utoipa::IntoParams;
 
@@ -83,7 +83,7 @@ question! {
     /// Parameters of a series.
     SeriesParameters {
         /// One line for each of the largest groups; one line in all if left out.
-        dimension: Option<Dimension>,
+        dimension: Option<Dimensions>,
         /// What is drawn; octets if left out.
         by: Option<Quantity>,
         /// How many lines, 1 to 100; 10 if left out.
@@ -105,11 +105,11 @@ question! {
 
 /// The largest applications, clients, servers, conversations …
 #[utoipa::path(get, path = "/api/v1/top/{dimension}", tag = "questions",
-    params(("dimension" = Dimension, Path, description = "What flows are grouped by"), TopParameters),
+    params(("dimension" = Dimensions, Path, description = "What flows are grouped by, one to three with commas between them"), TopParameters),
     responses((status = 200, body = Vec<TopRow>), (status = 400, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn top(
     State(api): State<Api>,
-    Segment(dimension): Segment<Dimension>,
+    Segment(dimension): Segment<Dimensions>,
     headers: HeaderMap,
     Parameters(parameters): Parameters<TopParameters>,
 ) -> Result<impl IntoResponse, ApiError> {

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use axum::routing::get;
 use axum::{Json, Router, middleware};
 use store::Store;
+use store::question::{Dimension, Dimensions};
 use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -83,6 +84,8 @@ impl Api {
     ),
     // A type of a parameter does not add itself.
     components(schemas(
+        Dimension,
+        Dimensions,
         recordings::FileKind,
         PictureFile,
         PictureUnit,

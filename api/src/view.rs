@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use store::question::{
-    Dimension, Flows, FlowsAnswer, Quantity, Series, SeriesAnswer, Subject, Top, TopRow,
+    Dimensions, Flows, FlowsAnswer, Quantity, Series, SeriesAnswer, Subject, Top, TopRow,
 };
 use store::{Store, StoreError};
 use utoipa::ToSchema;
@@ -18,7 +18,7 @@ pub(crate) enum View {
     /// The largest groups: `GET /api/v1/top/{dimension}`.
     Top {
         /// What flows are grouped by.
-        dimension: Dimension,
+        dimension: Dimensions,
         /// What groups are ordered by; octets if left out.
         by: Option<Quantity>,
         /// How many groups, 1 to 10,000; 10 if left out.
@@ -27,7 +27,7 @@ pub(crate) enum View {
     /// A quantity over time: `GET /api/v1/series`.
     Series {
         /// One line for each of the largest groups; one line in all if left out.
-        dimension: Option<Dimension>,
+        dimension: Option<Dimensions>,
         /// What is drawn; octets if left out.
         by: Option<Quantity>,
         /// How many lines, 1 to 100; 10 if left out.

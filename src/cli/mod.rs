@@ -227,9 +227,9 @@ pub(crate) struct QuestionArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct TopArgs {
-    /// applications, clients, servers, conversations, exporters, interfaces, sites, protocols or ports.
-    #[arg(value_parser = ask::dimension)]
-    pub(crate) dimension: store::question::Dimension,
+    /// applications, clients, servers, conversations, exporters, interfaces, sites, protocols or ports; up to three with commas between
+    /// them.
+    pub(crate) dimension: store::question::Dimensions,
     #[command(flatten)]
     pub(crate) question: QuestionArgs,
     /// Ordered by octets, packets, flows or clients.
@@ -248,8 +248,7 @@ pub(crate) struct TopArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SeriesArgs {
     /// One line for each of the largest of these; one line in all if left out.
-    #[arg(value_parser = ask::dimension)]
-    pub(crate) dimension: Option<store::question::Dimension>,
+    pub(crate) dimension: Option<store::question::Dimensions>,
     #[command(flatten)]
     pub(crate) question: QuestionArgs,
     /// octets, packets, flows or clients.

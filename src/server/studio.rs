@@ -214,6 +214,7 @@ mod tests {
     fn row(name: &str, octets: u64) -> TopRow {
         TopRow {
             name: name.to_owned(),
+            parts: Vec::new(),
             octets,
             packets: 0,
             flows: 0,

@@ -3,7 +3,7 @@
 use flow::application::PROTOCOLS;
 
 use crate::predicate::Rows;
-use crate::question::Dimension;
+use crate::question::{Dimension, Dimensions};
 
 /// A column or expression that groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,14 +18,16 @@ pub(crate) struct Key {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Grouping {
     /// What makes a group. None is one group of everything.
-    pub(crate) keys: &'static [Key],
+    pub(crate) keys: Vec<Key>,
     /// The group's name, made of the keys.
     pub(crate) name: String,
+    /// Its names by each dimension as a JSON array, where there is more than one; else an empty text.
+    pub(crate) parts: String,
     /// The rollup that has the keys, if one has.
     pub(crate) rollup: Option<Rows>,
     /// Columns of the rollup that the keys are made of, where a row is in more than one group: it is summed up by them first,
     /// so that few rows are doubled.
-    pub(crate) made_of: &'static [&'static str],
+    pub(crate) made_of: Vec<&'static str>,
     /// Whether the client is a key, so that a group has one client or, if it is unknown, none.
     pub(crate) of_one_client: bool,
 }
@@ -76,8 +78,51 @@ impl Grouping {
         all
     }
 
-    /// By a dimension.
-    pub(crate) fn by(dimension: Dimension) -> Self {
+    /// By one to three dimensions.
+    pub(crate) fn by(dimensions: impl Into<Dimensions>) -> Self {
+        let all: Vec<Self> = dimensions.into().iter().map(Self::by_one).collect();
+        match &all[..] {
+            [one] => one.clone(),
+            _ => Self::together(&all),
+        }
+    }
+
+    /// Groups that are level in all of these.
+    fn together(all: &[Self]) -> Self {
+        let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
+        let mut keys: Vec<Key> = Vec::new();
+        for key in all.iter().flat_map(|one| &one.keys) {
+            // An interface's exporter, and the exporter, are one.
+            if !keys.iter().any(|known| known.name == key.name) {
+                keys.push(*key);
+            }
+        }
+        let rollup = all[0].rollup;
+        let mut made_of: Vec<&'static str> = Vec::new();
+        if all.iter().any(|one| !one.made_of.is_empty()) {
+            for one in all {
+                let columns = one.keys.iter().map(|key| key.of);
+                let columns = columns.filter(|of| one.keys.iter().any(|key| key.name == *of));
+                match one.made_of.is_empty() {
+                    true => made_of.extend(columns),
+                    false => made_of.extend(&one.made_of),
+                }
+            }
+            made_of.sort_unstable();
+            made_of.dedup();
+        }
+        Self {
+            keys,
+            name: format!("concat({})", names.join(", ' · ', ")),
+            parts: format!("toJSONString([{}])", names.join(", ")),
+            // Another family lacks the columns.
+            rollup: rollup.filter(|_| all.iter().all(|one| one.rollup == rollup)),
+            made_of,
+            of_one_client: all.iter().any(|one| one.of_one_client),
+        }
+    }
+
+    fn by_one(dimension: Dimension) -> Self {
         match dimension {
             Dimension::Applications => {
                 const KEYS: &[Key] = &[column("application")];
@@ -130,10 +175,11 @@ impl Grouping {
 
     fn of_keys(keys: &'static [Key], name: String) -> Self {
         Self {
-            keys,
+            keys: keys.to_vec(),
             name,
+            parts: "''".to_owned(),
             rollup: None,
-            made_of: &[],
+            made_of: Vec::new(),
             of_one_client: false,
         }
     }
@@ -144,7 +190,7 @@ impl Grouping {
     }
 
     fn made_of(mut self, columns: &'static [&'static str]) -> Self {
-        self.made_of = columns;
+        self.made_of = columns.to_vec();
         self
     }
 
@@ -163,7 +209,7 @@ impl Grouping {
 
     /// Whether every record counts, and not only one of each conversation: at exporters and interfaces.
     pub(crate) fn counts_all(&self) -> bool {
-        self.rollup == Some(Rows::Interfaces)
+        self.keys.iter().any(|key| key.name == EXPORTER[0].name)
     }
 }
 

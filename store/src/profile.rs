@@ -141,7 +141,7 @@ fn check(question: &Profile) -> Result<(), StoreError> {
 fn traffic(question: &Profile, names: Option<&[String]>, place: (&str, Horizon)) -> Sql {
     let largest = Top {
         subject: question.subject.clone(),
-        dimension: question.dimension,
+        dimension: question.dimension.into(),
         by: Quantity::Octets,
         limit: question.limit,
     };

@@ -4,8 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use flow::{Filter, FlowRecord, Timestamp};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::de::IntoDeserializer;
+use serde::de::value::StrDeserializer;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 /// What flows are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -30,6 +34,94 @@ pub enum Dimension {
     /// Server ports with their protocol.
     Ports,
 }
+
+/// What flows are grouped by together: one to three dimensions, each once. Written `applications`, or `clients,servers,ports`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Dimensions {
+    first: Dimension,
+    more: [Option<Dimension>; 2],
+}
+
+impl Dimensions {
+    /// They, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = Dimension> {
+        std::iter::once(self.first).chain(self.more.into_iter().flatten())
+    }
+}
+
+impl From<Dimension> for Dimensions {
+    fn from(first: Dimension) -> Self {
+        Self {
+            first,
+            more: [None; 2],
+        }
+    }
+}
+
+impl std::str::FromStr for Dimensions {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut all: Vec<Dimension> = Vec::new();
+        for name in text.split(',') {
+            let name: StrDeserializer<'_, serde::de::value::Error> = name.into_deserializer();
+            let dimension = Dimension::deserialize(name).map_err(|error| error.to_string())?;
+            if all.contains(&dimension) {
+                return Err(format!("'{text}' names a dimension twice"));
+            }
+            all.push(dimension);
+        }
+        match all[..] {
+            [first] => Ok(first.into()),
+            [first, second] => Ok(Self {
+                first,
+                more: [Some(second), None],
+            }),
+            [first, second, third] => Ok(Self {
+                first,
+                more: [Some(second), Some(third)],
+            }),
+            _ => Err(format!("'{text}' names more than three dimensions")),
+        }
+    }
+}
+
+impl std::fmt::Display for Dimensions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (place, dimension) in self.iter().enumerate() {
+            if place > 0 {
+                f.write_str(",")?;
+            }
+            dimension.serialize(&mut *f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Dimensions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Dimensions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl PartialSchema for Dimensions {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("One to three dimensions, with commas between them."))
+            .examples(["applications", "clients,servers,ports"]);
+        text.build().into()
+    }
+}
+
+impl ToSchema for Dimensions {}
 
 /// What groups are ordered by, and what a series draws.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -85,7 +177,7 @@ pub struct Top {
     /// When and which.
     pub subject: Subject,
     /// Grouped by.
-    pub dimension: Dimension,
+    pub dimension: Dimensions,
     /// Ordered by.
     pub by: Quantity,
     /// How many, 1 to 10,000.
@@ -99,8 +191,11 @@ pub struct Top {
 /// A flow that is only partly in the window counts in proportion.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TopRow {
-    /// The group's name.
+    /// The group's name; by more than one dimension all its names, with ` · ` between them.
     pub name: String,
+    /// Its name by each dimension, where there is more than one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
     /// Octets.
     pub octets: u64,
     /// Packets.
@@ -163,7 +258,7 @@ pub struct Series {
     /// When and which.
     pub subject: Subject,
     /// One line for each of the largest groups; one line in all if `None`.
-    pub dimension: Option<Dimension>,
+    pub dimension: Option<Dimensions>,
     /// What is drawn.
     pub by: Quantity,
     /// How many lines, the rest is `others`.
@@ -230,4 +325,30 @@ pub struct Inventory {
     /// Last event time.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dimensions_are_written_with_commas() {
+        let read = |text: &str| text.parse::<Dimensions>();
+        let three = read("clients,servers,ports").unwrap();
+        let all: Vec<Dimension> = three.iter().collect();
+        let expected = [Dimension::Clients, Dimension::Servers, Dimension::Ports];
+        assert_eq!(all, expected);
+        assert_eq!(three.to_string(), "clients,servers,ports");
+        assert_eq!(read("sites").unwrap(), Dimension::Sites.into());
+        let wrong = [
+            ("colours", "unknown variant `colours`"),
+            ("sites,sites", "twice"),
+            ("clients,servers,ports,sites", "more than three"),
+            ("", "unknown variant ``"),
+        ];
+        for (text, why) in wrong {
+            let said = read(text).unwrap_err();
+            assert!(said.contains(why), "{text}: {said}");
+        }
+    }
 }

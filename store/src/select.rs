@@ -221,7 +221,7 @@ impl Selection<'_> {
         };
         let table = format!("{}.{family}_{}", self.database, piece.tier.suffix());
         let name = table.rsplit('.').next().unwrap_or_default().to_owned();
-        let mut columns: Vec<&str> = self.grouping.made_of.to_vec();
+        let mut columns: Vec<&str> = self.grouping.made_of.clone();
         if self.grid.is_some() && !columns.is_empty() {
             columns.push("point");
         }

@@ -317,7 +317,7 @@ mod tests {
         };
         Series {
             subject,
-            dimension,
+            dimension: dimension.map(Into::into),
             by,
             limit: 2,
             step: Some(Duration::from_secs(60)),

@@ -16,6 +16,7 @@ const LIMIT_MAX: u32 = 10_000;
 #[derive(Debug, Deserialize, clickhouse::Row)]
 pub(crate) struct Answered {
     name: String,
+    parts: String,
     octets: u64,
     packets: u64,
     flows: u64,
@@ -26,6 +27,8 @@ impl From<Answered> for TopRow {
     fn from(row: Answered) -> Self {
         Self {
             name: row.name,
+            // An empty text is no array.
+            parts: serde_json::from_str(&row.parts).unwrap_or_default(),
             octets: row.octets,
             packets: row.packets,
             flows: row.flows,
@@ -95,8 +98,8 @@ pub(crate) fn largest(
     };
     // Names are made of the groups that are left. Groups that are level stay in the order of their keys.
     Sql::text(format!(
-        "SELECT {} AS name, octets, packets, flows, clients\n",
-        grouping.name
+        "SELECT {} AS name, {} AS parts, octets, packets, flows, clients\n",
+        grouping.name, grouping.parts
     ))
     .then(format!(
         "FROM (\nSELECT {keys}, {sums}, {counted} AS clients\nFROM (\n"
@@ -127,6 +130,7 @@ impl Answered {
     pub(crate) fn of(name: &str, octets: u64) -> Self {
         Self {
             name: name.to_owned(),
+            parts: String::new(),
             octets,
             packets: 0,
             flows: 0,
@@ -163,7 +167,7 @@ mod tests {
                     only: (length_s == 3601).then_some(only),
                 },
             },
-            dimension,
+            dimension: dimension.into(),
             by: Quantity::Octets,
             limit: 10,
         };

@@ -135,7 +135,7 @@ async fn month() -> Result<(), Failure> {
     for (dimension, filter) in lines {
         let question = Series {
             subject: subject(START_S, end_s, filter)?,
-            dimension,
+            dimension: dimension.map(Into::into),
             by: Quantity::Octets,
             limit: 10,
             step: None,
@@ -223,7 +223,7 @@ async fn ask(store: &Store, rows: u64) -> Result<(), Failure> {
         for (dimension, filter) in questions {
             let question = Top {
                 subject: subject(START_S + from, START_S + to, filter)?,
-                dimension,
+                dimension: dimension.into(),
                 by: Quantity::Octets,
                 limit: 10,
             };

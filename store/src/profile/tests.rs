@@ -64,7 +64,7 @@ fn traffic_of_named_applications() {
     let inner = top::largest(
         &Top {
             subject: question.subject,
-            dimension: question.dimension,
+            dimension: question.dimension.into(),
             by: Quantity::Octets,
             limit: question.limit,
         },

@@ -1,7 +1,9 @@
 //! Every dimension and every question, over a few records whose sums are made on paper.
 
+use std::time::Duration;
+
 use flow::Filter;
-use store::question::{Dimension, Inventory, Quantity, Scope, Top};
+use store::question::{Dimension, Dimensions, Inventory, Quantity, Scope, Series, Top};
 
 use crate::places::places;
 use crate::rows::{Row, at, group, insert, series, subject, top};
@@ -111,6 +113,72 @@ async fn every_dimension_adds_up() {
 }
 
 #[tokio::test]
+async fn groups_of_two_and_three_dimensions_add_up() {
+    for place in places().await {
+        let store = &place.store;
+        insert(store, "all", &traffic()).await;
+        let asked = |text: &str| {
+            let dimensions: Dimensions = text.parse().unwrap();
+            let filter = if text.starts_with("ports") { "tcp" } else { "" };
+            top(store, dimensions, subject(0.0, 60.0, filter))
+        };
+        // From sums of ten seconds.
+        assert_eq!(
+            asked("applications,sites").await,
+            [
+                group("web · berlin", 10_000, 30, 2, 1),
+                group("web · paris", 10_000, 30, 2, 1),
+                group("(unknown) · berlin", 1200, 20, 1, 1),
+            ]
+        );
+        assert_eq!(
+            asked("servers,clients,protocols").await,
+            [
+                group("10.2.0.1 · 10.1.0.1 · tcp", 10_000, 30, 2, 1),
+                group("2001:db8::2 · 2001:db8::1 · udp", 1200, 20, 1, 1),
+            ]
+        );
+        // At each exporter.
+        assert_eq!(
+            asked("ports,exporters").await,
+            [
+                group("443/tcp · core-1", 10_000, 30, 2, 1),
+                group("443/tcp · 192.0.2.3", 1000, 10, 1, 1),
+                group("443/tcp · core-2", 1000, 10, 1, 1),
+            ]
+        );
+        let question = Top {
+            subject: subject(0.0, 60.0, "tcp"),
+            dimension: "applications,sites".parse().unwrap(),
+            by: Quantity::Octets,
+            limit: 1,
+        };
+        let rows = store.top(&question).await.unwrap();
+        assert_eq!(rows[0].parts, ["web", "berlin"]);
+        let lines = store
+            .series(&Series {
+                subject: subject(0.0, 60.0, "tcp"),
+                dimension: Some("sites,applications".parse().unwrap()),
+                by: Quantity::Octets,
+                limit: 10,
+                step: Some(Duration::from_secs(60)),
+                previous: false,
+            })
+            .await
+            .unwrap()
+            .lines;
+        let lines: Vec<_> = lines
+            .iter()
+            .map(|line| (line.name.as_str(), line.values[0]))
+            .collect();
+        assert_eq!(
+            lines,
+            [("berlin · web", 10_000.0), ("paris · web", 10_000.0)]
+        );
+    }
+}
+
+#[tokio::test]
 async fn exporters_and_interfaces_count_all_that_passed_them() {
     for place in places().await {
         let store = &place.store;
@@ -198,7 +266,7 @@ async fn groups_are_ordered_by_what_was_asked_for() {
             let rows = store
                 .top(&Top {
                     subject,
-                    dimension,
+                    dimension: dimension.into(),
                     by,
                     limit: 1,
                 })
@@ -244,7 +312,7 @@ async fn impossible_questions_are_refused_in_words() {
         let store = &place.store;
         let ask = |from: f64, limit: u32| Top {
             subject: subject(from, 60.0, ""),
-            dimension: Dimension::Applications,
+            dimension: Dimension::Applications.into(),
             by: Quantity::Octets,
             limit,
         };

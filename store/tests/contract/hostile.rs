@@ -49,7 +49,7 @@ async fn any_text_is_a_name_and_a_filter() {
             subject.filter = Filter::from(Expr::Is(Condition::Application((*text).to_owned())));
             let question = Top {
                 subject: subject.clone(),
-                dimension: Dimension::Applications,
+                dimension: Dimension::Applications.into(),
                 by: Quantity::Octets,
                 limit: 10,
             };
@@ -61,7 +61,7 @@ async fn any_text_is_a_name_and_a_filter() {
             assert_eq!((found[0].name.as_str(), found[0].flows), (*text, 1));
             let series = Series {
                 subject,
-                dimension: Some(Dimension::Applications),
+                dimension: Some(Dimension::Applications.into()),
                 by: Quantity::Octets,
                 limit: 5,
                 step: None,

@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use flow::address::widen;
 use flow::{Filter, FlowBatch, Timestamp};
 use store::Store;
-use store::question::{Dimension, Quantity, Scope, Series, Subject, Top, TopRow, Window};
+use store::question::{
+    Dimension, Dimensions, Quantity, Scope, Series, Subject, Top, TopRow, Window,
+};
 
 /// 2026-03-01T10:00:00Z, a whole hour. Times in tests are seconds from here.
 pub(crate) const T0_S: i64 = 1_772_359_200;
@@ -164,12 +166,12 @@ pub(crate) fn subject(from: f64, to: f64, filter: &str) -> Subject {
 /// The groups by octets, as (name, octets, packets, flows, clients).
 pub(crate) async fn top(
     store: &Store,
-    dimension: Dimension,
+    dimension: impl Into<Dimensions>,
     subject: Subject,
 ) -> Vec<(String, u64, u64, u64, u64)> {
     let question = Top {
         subject,
-        dimension,
+        dimension: dimension.into(),
         by: Quantity::Octets,
         limit: 100,
     };
@@ -206,7 +208,7 @@ pub(crate) fn series(
 ) -> Series {
     Series {
         subject,
-        dimension,
+        dimension: dimension.map(Into::into),
         by,
         limit: 2,
         step: Some(std::time::Duration::from_secs(step_s)),
