@@ -42,7 +42,10 @@ fn main() -> Result<()> {
         watch.elapsed().as_secs_f64()
     );
     product.settle()?;
-    println!("{:48} {:>5} {:>5} {:>5}  ms", "", "p50", "p95", "most");
+    println!(
+        "{:48} {:>5} {:>5} {:>5} {:>5}  ms",
+        "", "p50", "p95", "most", "CPU"
+    );
     let views = [
         (
             "top applications",
@@ -57,11 +60,17 @@ fn main() -> Result<()> {
     for (name, view) in views {
         for knowledge in ["then", "final"] {
             let mut trial = Trial::of(&product, &view, knowledge)?;
-            say(&format!("seek, {name}, {knowledge}"), trial.seeks()?);
+            let before = product.engine_cpu_s()?;
+            let seeks = trial.seeks()?;
+            let between = product.engine_cpu_s()?;
             say(
-                &format!("frames at 1x, {name}, {knowledge}"),
-                trial.frames()?,
+                &format!("seek, {name}, {knowledge}"),
+                seeks,
+                between - before,
             );
+            let frames = trial.frames()?;
+            let spent = product.engine_cpu_s()? - between;
+            say(&format!("frames at 1x, {name}, {knowledge}"), frames, spent);
         }
     }
     Ok(())
@@ -137,12 +146,18 @@ impl Drop for Trial<'_> {
     }
 }
 
-/// Median, 95th percentile and longest.
-fn say(what: &str, mut times: Vec<Duration>) {
+/// Median, 95th percentile and longest, and the engine's processor time for each.
+fn say(what: &str, mut times: Vec<Duration>, cpu_s: f64) {
     times.sort();
     let at = |share: usize| {
         let place = (times.len() * share / 100).min(times.len() - 1);
         times[place].as_nanos() / u128::from(NANOS_PER_MILLI.unsigned_abs())
     };
-    println!("{what:48} {:>5} {:>5} {:>5}", at(50), at(95), at(100));
+    println!(
+        "{what:48} {:>5} {:>5} {:>5} {:>5.0}",
+        at(50),
+        at(95),
+        at(100),
+        cpu_s * 1000.0 / times.len() as f64
+    );
 }

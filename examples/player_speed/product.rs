@@ -86,6 +86,11 @@ impl Product {
         })
     }
 
+    /// Processor time that the engine has taken.
+    pub(crate) fn engine_cpu_s(&self) -> Result<f64> {
+        cpu_seconds(self.engine)
+    }
+
     /// Sends JSON, and returns the answer.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value> {
         let mut answer = ureq::post(format!("{}{path}", self.url)).send_json(body)?;
