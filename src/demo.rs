@@ -27,8 +27,6 @@ use crate::telemetry;
 
 /// The enterprise is the same at every start.
 const SEED: u64 = 2009;
-/// How often the live table is printed.
-const SHOW_EVERY: Duration = Duration::from_secs(10);
 /// Between two looks at what is stored.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long nothing may reach the store while the history is on its way there.
@@ -142,12 +140,10 @@ async fn history_then_live(
     ))?;
     show(server, args.history).await?;
     let told = story::record(server, began, args.history).await?;
-    print_text(format!("\n{}{told}\n", hints(server)))?;
+    print_text(format!("\n{told}{}\n", hints(server)))?;
     live.start(player)?;
-    tokio::select! {
-        () = ended(args.lasting) => Ok(()),
-        result = show_live(server) => result,
-    }
+    ended(args.lasting).await;
+    Ok(())
 }
 
 /// Tells when the history is in the store, even while real exporters send as well.
@@ -241,22 +237,6 @@ async fn show(server: &Server, last: Duration) -> Result<()> {
     ))
 }
 
-async fn show_live(server: &Server) -> Result<()> {
-    let last = Duration::from_secs(60);
-    loop {
-        tokio::time::sleep(SHOW_EVERY).await;
-        let rows = server
-            .store
-            .top(&top(Dimension::Applications, last))
-            .await?;
-        print_text(format!(
-            "the last minute, at {}\n{}\n\n",
-            clock::now(),
-            table(&rows, &top_columns("applications"))
-        ))?;
-    }
-}
-
 fn top(dimension: Dimension, last: Duration) -> Top {
     let to = clock::now();
     let subject = Subject {
@@ -292,7 +272,7 @@ fn hints(server: &Server) -> String {
          {program} series applications --last 2h --step 10m{server}\n  \
          {program} flows --filter 'dst port 443' --limit 20{server}\n\
          or over HTTP: {url}/api/v1/top/clients?last=10m (all of it: {url}/api/openapi.json)\n\
-         Ctrl-C ends it.\n"
+         Look at it, live: {url}/ (Ctrl-C ends it)"
     )
 }
 
