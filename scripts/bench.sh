@@ -35,6 +35,8 @@ say "UDP in, stored and queryable: 500,000 flows/s, beside nfcapd"
 trial stored --seconds "$seconds"
 say "from arrival to an answer, at 100,000 flows/s"
 trial latency --seconds 30
+say "50 viewers of the live overview, at 100,000 flows/s"
+trial viewers --seconds 30
 say "five times 100,000 flows/s for ten seconds"
 trial burst
 say "resident memory at 100,000 flows/s"

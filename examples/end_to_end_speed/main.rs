@@ -10,6 +10,7 @@ mod product;
 mod recorded;
 mod recordings;
 mod trials;
+mod viewers;
 
 use std::time::Duration;
 
@@ -61,6 +62,8 @@ enum Trial {
     Top,
     /// A recording: copied, written to a file, read from it, decoded again; beside `nfreplay` and `nfdump -t`.
     Recordings,
+    /// Fifty viewers of the live overview.
+    Viewers,
 }
 
 impl Arguments {
@@ -100,7 +103,7 @@ fn main() -> Result<()> {
             Trial::Road => (FULL, 2e6),
             Trial::Singles => (SINGLE, 2e5),
             Trial::Stored => (FULL, 5e5),
-            Trial::Burst | Trial::Latency | Trial::Memory => (&FULL[1..2], 1e5),
+            Trial::Burst | Trial::Latency | Trial::Memory | Trial::Viewers => (&FULL[1..2], 1e5),
             Trial::Size | Trial::Top | Trial::Recordings => (&FULL[1..2], 3e5),
         };
         for offer in arguments.offers(shapes, rate) {
@@ -114,6 +117,7 @@ fn main() -> Result<()> {
                 Trial::Size => trials::size(offer)?,
                 Trial::Top => trials::top(offer)?,
                 Trial::Recordings => recordings::recordings(offer)?,
+                Trial::Viewers => viewers::viewers(offer)?,
             }
         }
     }

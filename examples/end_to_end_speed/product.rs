@@ -72,6 +72,11 @@ impl Product {
         })
     }
 
+    /// Where it answers.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Where it receives.
     pub(crate) fn listen(&self) -> SocketAddr {
         self.listen

@@ -265,7 +265,7 @@ fn say(what: &str, offer: Offer, outcome: &Outcome) {
 }
 
 /// What is neither stored nor, without a store, left on tape.
-fn losses(books: &Accounting, kernel_drops: u64) -> String {
+pub(crate) fn losses(books: &Accounting, kernel_drops: u64) -> String {
     let dropped: Vec<String> = books
         .datagrams
         .dropped
