@@ -23,7 +23,7 @@ const PAGE: [&str; 5] = [
     "/api/v1/series?dimension=applications&limit=8&last=15m",
     "/api/v1/series?by=flows&last=15m",
     "/api/v1/series?by=clients&last=15m",
-    "/api/v1/top/applications?limit=12&last=15m",
+    "/api/v1/top/applications?limit=50&last=15m",
     "/api/v1/exporters",
 ];
 
