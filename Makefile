@@ -14,6 +14,7 @@ demo: setup-build
 test: setup-build setup-test check
 	npm --prefix ui/web test --silent
 	cargo test --workspace --locked --no-fail-fast
+	npm --prefix ui/web run e2e --silent
 
 # Formatting, lints, types of the pages, licences, crate edges: quick enough to run before each commit.
 check: setup-build

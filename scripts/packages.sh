@@ -5,7 +5,7 @@
 set -euo pipefail
 
 build=(gcc libpcap-dev make pkg-config)
-test=(fprobe iproute2 libfaketime nfdump python3 softflowd tshark) # softflowd's package holds softflowctl too
+test=(chromium fonts-dejavu-core fprobe iproute2 libfaketime nfdump python3 softflowd tshark) # softflowd's package holds softflowctl too
 fuzz=(g++ python3)
 services=(fprobe nfdump softflowd)
 
