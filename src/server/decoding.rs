@@ -56,6 +56,10 @@ impl Decoding {
             } else {
                 std::mem::take(&mut held)
             };
+            // After reading: what arrived after the rules were put is named by them.
+            if let Some(rules) = self.shared.take_new_rules() {
+                self.pipeline.set_rules(&rules);
+            }
             let idle = datagrams.is_empty();
             let (mut due, mut next) = (false, None);
             if !idle {
@@ -159,9 +163,6 @@ impl Decoding {
     }
 
     fn publish(&mut self) {
-        if let Some(rules) = self.shared.take_new_rules() {
-            self.pipeline.set_rules(&rules);
-        }
         self.shared.publish(Published {
             exporters: Arc::new(self.pipeline.exporters()),
             problems: self.pipeline.problems(),

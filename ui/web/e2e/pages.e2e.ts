@@ -46,20 +46,24 @@ describe('on an empty server', () => {
 describe('with names that want to do harm', () => {
   /** Markup, a formula, controls, a change of direction, and more than anybody reads. */
   const MARKUP = '<img src=x onerror=alert(1)><script>alert(2)</script>"\'&amp;{{3}}';
-  const MOVING = '\u202egnp.exe\u202c \u2066x\u0007\u001b[31m\u0000y\u200b';
-  const LONG = `long ${'mW'.repeat(509)} end`;
-  const SHORTER = `${MARKUP} ${'W'.repeat(200 - MARKUP.length - 1)}`;
+  const MOVING = '\u202egnp.exe\u202c \u2066x\u200b\u200fy';
+  /** As long as names may be, in wide letters without a place to break. */
+  const LONG = 'mW'.repeat(100);
+  /** What no name may have, but an address that somebody pastes can. */
+  const CONTROLS = '\u0007\u001b[31mred\u0000\u009b';
+  const KIBIBYTE = `long ${'mW'.repeat(509)}`;
+  const RECORDING = `${MARKUP} ${'W'.repeat(200 - MARKUP.length - 1)}`;
   const things: Things = {
     application: MARKUP,
     host: '10.98.0.1',
     exporter: '127.0.0.1',
-    recording: SHORTER,
+    recording: RECORDING,
   };
+  const names = [MARKUP, MOVING, LONG];
   let server: Server;
 
   beforeAll(async () => {
     server = await Server.start('serve');
-    const names = [MARKUP, MOVING, LONG];
     const at = (index: number) => `10.99.${String(index)}.0/24`;
     await server.send('PUT', '/api/v1/rules', {
       application: names.map((name, index) => ({ name, servers: [at(index)] })),
@@ -89,9 +93,9 @@ describe('with names that want to do harm', () => {
     });
     const to = new Date().toISOString();
     const from = new Date(Date.now() - 600_000).toISOString();
-    await server.send('POST', '/api/v1/recordings', { name: SHORTER, from, to, filter: '' });
+    await server.send('POST', '/api/v1/recordings', { name: RECORDING, from, to, filter: '' });
     const note = { at: to, text: MARKUP + MOVING };
-    await server.send('POST', `/api/v1/recordings/${encodeURIComponent(SHORTER)}/notes`, note);
+    await server.send('POST', `/api/v1/recordings/${encodeURIComponent(RECORDING)}/notes`, note);
   });
   afterAll(() => server.stop());
 
@@ -112,8 +116,11 @@ describe('with names that want to do harm', () => {
 
   const all = {
     ...paths(things),
-    'application that moves': `/applications/${encodeURIComponent(MOVING)}`,
+    'application that moves others': `/applications/${encodeURIComponent(MOVING)}`,
     'application that is long': `/applications/${encodeURIComponent(LONG)}`,
+    'application of 1 KiB': `/applications/${encodeURIComponent(KIBIBYTE)}`,
+    'application of controls': `/applications/${encodeURIComponent(CONTROLS)}`,
+    'recordings that are looked for': `/recordings?find=${encodeURIComponent(CONTROLS + KIBIBYTE)}`,
     'table of sites': '/explore?view=table&group=sites',
     'table of interfaces': '/explore?view=table&group=interfaces',
     'filter that is one': `/?filter=${encodeURIComponent(`app ${JSON.stringify(MARKUP)}`)}`,
@@ -122,11 +129,22 @@ describe('with names that want to do harm', () => {
     test(name, () => lookAt(watched, server.url + path, { more: isHarmless }));
   }
 
+  test('a name with control characters, or of 1 KiB, is refused', async () => {
+    for (const name of [CONTROLS, KIBIBYTE]) {
+      const rules = { application: [{ name, servers: ['10.99.9.0/24'] }] };
+      await expect(server.send('PUT', '/api/v1/rules', rules)).rejects.toThrow('400');
+      const cut = { name, from: new Date(Date.now() - 60_000).toISOString(), filter: '' };
+      await expect(server.send('POST', '/api/v1/recordings', cut)).rejects.toThrow('400');
+    }
+  });
+
   test('the names are there, every character of them seen', async () => {
     const { page } = watched;
     await page.goto(`${server.url}/explore?view=table`);
     await page.getByText(MARKUP, { exact: true }).first().waitFor();
-    await page.getByText('⟨202E⟩gnp.exe⟨202C⟩ ⟨2066⟩x␇␛[31m␀y⟨200B⟩').first().waitFor();
+    await page.getByText('⟨202E⟩gnp.exe⟨202C⟩ ⟨2066⟩x⟨200B⟩⟨200F⟩y').first().waitFor();
+    await page.goto(`${server.url}/applications/${encodeURIComponent(CONTROLS)}`);
+    await page.getByText('␇␛[31mred␀⟨009B⟩').first().waitFor();
   });
 });
 
@@ -149,7 +167,7 @@ describe('without a store', () => {
     const { page } = watched;
     await page.goto(server.url);
     await page.getByText('The store is not ready').waitFor();
-    await page.getByText('Arriving flows are kept on tape').waitFor();
+    await page.getByText('Arriving flows are kept on tape').first().waitFor();
     await settled(watched);
   });
 });
