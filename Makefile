@@ -2,7 +2,7 @@
 
 RELEASE := $(or $(CARGO_TARGET_DIR),target)/release/flowreel
 
-.PHONY: demo test check bench bless fuzz torture setup-build setup-test setup-fuzz
+.PHONY: demo test check bench bless pictures fuzz torture setup-build setup-test setup-fuzz
 
 # Builds, starts everything, plays two hours of history and goes on live. Ctrl-C ends it.
 # `make demo ARGS="--http 127.0.0.1:9090"` hands flags on; `flowreel demo --help` names them.
@@ -31,6 +31,13 @@ bench: setup-build setup-test
 # Takes what the code says now as the golden answers; read the diff before you commit it.
 bless: setup-build
 	FLOWREEL_BLESS=1 INSTA_UPDATE=always cargo test --workspace --locked
+
+# Takes the pictures of the docs, of the demo's pages in both themes; look at them before you commit them.
+pictures: setup-build setup-test
+	@scripts/packages.sh pictures
+	cargo build --release --locked
+	FLOWREEL_PICTURES=1 FLOWREEL=$(abspath $(RELEASE)) npm --prefix ui/web run e2e --silent -- pictures
+	pngquant --force --ext .png --strip --speed 1 --quality 70-95 docs/pictures/*.png
 
 # Fuzzes decoder, tape, captures, filters and configuration, five minutes altogether; FUZZ_SECONDS=36000 for a night.
 # What every `make test` has of it: the tests named fuzzed.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that Debian packages are installed: `packages.sh build test fuzz`, or some of these.
+# Makes sure that Debian packages are installed: `packages.sh build test fuzz pictures`, or some of these.
 # As root it installs what is missing; as anybody else it says what to install and stops.
 # It never starts a service: nfdump's would take UDP port 2055, which is ours, and fprobe's would watch eth0.
 set -euo pipefail
@@ -7,6 +7,7 @@ set -euo pipefail
 build=(gcc libpcap-dev make pkg-config)
 test=(chromium fonts-dejavu-core fprobe iproute2 libfaketime nfdump python3 softflowd tshark) # softflowd's package holds softflowctl too
 fuzz=(g++ python3)
+pictures=(pngquant)
 services=(fprobe nfdump softflowd)
 
 wanted=()
@@ -15,7 +16,8 @@ for set in "$@"; do
     build) wanted+=("${build[@]}") ;;
     test) wanted+=("${test[@]}") ;;
     fuzz) wanted+=("${fuzz[@]}") ;;
-    *) echo "packages.sh: unknown set '$set'; there are: build, test, fuzz" >&2; exit 2 ;;
+    pictures) wanted+=("${pictures[@]}") ;;
+    *) echo "packages.sh: unknown set '$set'; there are: build, test, fuzz, pictures" >&2; exit 2 ;;
   esac
 done
 

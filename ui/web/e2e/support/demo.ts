@@ -15,8 +15,9 @@ declare module 'vitest' {
 
 /** Vitest calls this before all tests, and what it returns after them. */
 export default async function start(project: TestProject): Promise<() => Promise<void>> {
-  // Its incident was 25 minutes ago, and its recording begins three minutes before.
-  const server = await Server.start('demo', '', ['--history', '30m']);
+  // Its incident was 25 minutes ago, and its recording begins three minutes before; pictures show what was before that, too.
+  const history = process.env['FLOWREEL_PICTURES'] ? '2h' : '30m';
+  const server = await Server.start('demo', '', ['--history', history]);
   project.provide('demo', { url: server.url, udp: server.udp });
   return () => server.stop();
 }

@@ -7,6 +7,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { until } from './until';
 
+/** What is set here is for the tests: a server would take it for its configuration. */
+const ENVIRONMENT = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('FLOWREEL')),
+);
 const ROOT = resolve(import.meta.dirname, '../../../..');
 
 /** What `cargo test` has built, or what `FLOWREEL` names. */
@@ -38,7 +42,10 @@ export class Server {
     await writeFile(join(folder, 'flowreel.toml'), config);
     const ports = ['--http', '127.0.0.1:0', '--listen', '127.0.0.1:0'];
     const files = ['--config', join(folder, 'flowreel.toml'), '--data-dir', join(folder, 'data')];
-    const child = spawn(binary(), [kind, ...files, ...ports, ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(binary(), [kind, ...files, ...ports, ...more], {
+      env: ENVIRONMENT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let said = '';
     const hear = (text: Buffer) => (said = (said + text.toString()).slice(-8000));
     child.stdout.on('data', hear);

@@ -14,7 +14,7 @@ const TOOLTIP_ROWS_MAX = 12;
 export interface LinesStyle {
   unit: Rate;
   stacked: boolean;
-  /** Where what is shown ends, milliseconds: an interval that ends later is not whole and not drawn. */
+  /** Where what is shown ends, milliseconds: a last interval that ends later is not whole and not drawn. */
   until?: number | undefined;
   /** From here on records still arrive: shaded. */
   incompleteFrom?: number | undefined;
@@ -32,16 +32,24 @@ export interface Drawn {
 
 /** What is drawn of an answer: rates, whole intervals only; stacks begin with the largest. */
 export function drawn(answer: SeriesAnswer, unit: Rate, until?: number): Drawn[] {
-  const from = Date.parse(answer.from);
-  const whole = until === undefined ? Infinity : Math.floor((until - from) / 1000 / answer.step_s + 0.05);
+  const whole = wholeIntervals(answer, until);
   const lines = (all: SeriesAnswer['lines'], isPrevious: boolean) =>
     all.map(({ name, values }) => ({
       name,
       colour: colour(name),
       isPrevious,
-      values: values.slice(0, Math.max(whole, 1)).map((value) => perSecond(value, answer.step_s, unit)),
+      values: values.slice(0, whole).map((value) => perSecond(value, answer.step_s, unit)),
     }));
   return [...lines(answer.lines, false), ...lines(answer.previous ?? [], true)];
+}
+
+/** How many intervals of an answer are whole: the time that is shown may end in the last one. */
+export function wholeIntervals({ from, step_s, lines }: SeriesAnswer, until: number | undefined): number {
+  const all = lines[0]?.values.length ?? 0;
+  if (until === undefined || all < 2) return all;
+  const passed = (until - Date.parse(from)) / 1000 / step_s;
+  // An answer to another time, which stays until the next one is there, is whole as far as anybody knows.
+  return passed >= all - 1 && passed < all - 0.05 ? all - 1 : all;
 }
 
 /** All lines of an answer together, and their mean; what was before does not count. */
