@@ -10,7 +10,7 @@ use flow::{Timestamp, clock};
 use serde::Deserialize;
 use store::Store;
 use store::lateness::Lateness;
-use store::question::{Dimension, Quantity, SeriesAnswer, Subject, Top, TopRow, Window};
+use store::question::{Dimensions, Quantity, SeriesAnswer, Subject, Top, TopRow, Window};
 use utoipa::{IntoParams, ToSchema};
 
 pub(crate) use self::easel::Easel;
@@ -58,7 +58,7 @@ question! {
     /// Parameters of a picture of a series.
     SeriesPictureParameters {
         /// One line for each of the largest groups; one line in all if left out.
-        dimension: Option<Dimension>,
+        dimension: Option<Dimensions>,
         /// What is drawn; octets, as bit/s, if left out.
         by: Option<Quantity>,
         /// How many lines, 1 to 100; 10 if left out.
@@ -121,7 +121,7 @@ pub(crate) async fn series_picture(
         parameters.theme,
     );
     let view = View::Series {
-        dimension: parameters.dimension.map(Into::into),
+        dimension: parameters.dimension,
         by: Some(by),
         limit: parameters.limit,
         step: parameters.step.clone(),
@@ -159,13 +159,13 @@ pub(crate) async fn series_picture(
 
 /// The largest groups, as a picture.
 #[utoipa::path(get, path = "/api/v1/top/{dimension}/{picture}", tag = "questions",
-    params(("dimension" = Dimension, Path, description = "What flows are grouped by"),
+    params(("dimension" = Dimensions, Path, description = "What flows are grouped by, one to three with commas between them"),
         ("picture" = PictureFile, Path, description = "`picture.svg` or `picture.png`"), TopPictureParameters),
     responses((status = 200, content((Vec<u8> = "image/svg+xml"), (Vec<u8> = "image/png"))),
         (status = 400, body = ErrorBody), (status = 404, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn top_picture(
     State(api): State<Api>,
-    Segment((dimension, kind)): Segment<(Dimension, PictureFile)>,
+    Segment((dimension, kind)): Segment<(Dimensions, PictureFile)>,
     Parameters(parameters): Parameters<TopPictureParameters>,
 ) -> Result<Response, ApiError> {
     let by = quantity(parameters.by, parameters.unit)?;
@@ -175,7 +175,7 @@ pub(crate) async fn top_picture(
         parameters.theme,
     );
     let view = View::Top {
-        dimension: dimension.into(),
+        dimension,
         by: Some(by),
         limit: parameters.limit,
     };
@@ -233,7 +233,7 @@ fn sheet(kind: PictureFile, size: (Option<u32>, Option<u32>), theme: Option<Them
 }
 
 fn drawing(
-    (title, dimension, by): (Option<String>, Option<Dimension>, Quantity),
+    (title, dimension, by): (Option<String>, Option<Dimensions>, Quantity),
     asked: &Asked<'_>,
     subject: &Subject,
     content: Content,
@@ -255,7 +255,7 @@ fn drawing(
 async fn before(
     store: &Store,
     subject: &Subject,
-    (dimension, by): (Dimension, Quantity),
+    (dimension, by): (Dimensions, Quantity),
 ) -> Result<Vec<TopRow>, ApiError> {
     let Window { from, to } = subject.window;
     let window = Window {
@@ -267,7 +267,7 @@ async fn before(
             window,
             ..subject.clone()
         },
-        dimension: dimension.into(),
+        dimension,
         by,
         limit: GROUPS_BEFORE,
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use flow::Timestamp;
 use serde::{Deserialize, Serialize};
 use store::catalog::Note;
-use store::question::{Dimension, Quantity, SeriesAnswer, TopRow, Window};
+use store::question::{Dimensions, Quantity, SeriesAnswer, TopRow, Window};
 use utoipa::ToSchema;
 
 /// Draws pictures.
@@ -78,7 +78,7 @@ pub struct Drawing {
     /// As it was known then.
     pub known_at: Option<Timestamp>,
     /// What flows are grouped by.
-    pub dimension: Option<Dimension>,
+    pub dimension: Option<Dimensions>,
     /// What is drawn of them.
     pub by: Quantity,
     /// The values.

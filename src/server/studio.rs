@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use api::studio::{Content, Drawing, PictureFile, Sheet, Studio, StudioError, Theme};
-use store::question::{self, Dimension, Quantity, SeriesAnswer, TopRow};
+use store::question::{self, Dimension, Dimensions, Quantity, SeriesAnswer, TopRow};
 use ui::pictures::{self, Bar, Kind, Line, Mark, PictureError, SeriesPicture, TopPicture, Unit};
 
 /// Draws by what `ui` has.
@@ -91,12 +91,7 @@ fn top(drawing: &Drawing) -> TopPicture {
     let mut picture = TopPicture {
         title: title(drawing),
         subtitle: subtitle(drawing),
-        of: drawing
-            .dimension
-            .map(words)
-            .unwrap_or_default()
-            .0
-            .to_owned(),
+        of: drawing.dimension.map(head).unwrap_or_default(),
         unit,
         bars: Vec::new(),
     };
@@ -156,8 +151,23 @@ fn title(drawing: &Drawing) -> String {
     };
     match drawing.dimension {
         None => of.to_owned(),
-        Some(dimension) => format!("{of} by {}", words(dimension).1),
+        Some(dimensions) => {
+            let all: Vec<_> = dimensions.iter().map(|one| words(one).1).collect();
+            match &all[..] {
+                [first @ .., last] if !first.is_empty() => {
+                    format!("{of} by {} and {last}", first.join(", "))
+                }
+                _ => format!("{of} by {}", all.join("")),
+            }
+        }
     }
+}
+
+/// What groups are, as the head of a column.
+fn head(dimensions: Dimensions) -> String {
+    let all: Vec<_> = dimensions.iter().map(|one| words(one).0).collect();
+    // As names of groups are written.
+    all.join(" · ")
 }
 
 /// A group, as the head of a column and within a sentence.
@@ -205,7 +215,7 @@ mod tests {
             filter: Some("app \"mail\"".to_owned()),
             recording: Some("friday".to_owned()),
             known_at: Some(to),
-            dimension: Some(Dimension::Ports),
+            dimension: Some(Dimension::Ports.into()),
             by: Quantity::Octets,
             content,
         }
@@ -242,6 +252,31 @@ mod tests {
         );
         let nothing = top(&drawing(content(Some(Vec::new()))));
         assert_eq!(nothing.bars[0].before, None);
+    }
+
+    #[test]
+    fn groups_of_several_dimensions_are_called_by_all() {
+        let called = |text: &str| {
+            let content = Content::Top {
+                rows: Vec::new(),
+                before: None,
+                lasted: Duration::from_secs(60),
+            };
+            let picture = top(&Drawing {
+                dimension: Some(text.parse().unwrap()),
+                ..drawing(content)
+            });
+            (picture.title, picture.of)
+        };
+        let two = ("Traffic by site and application", "Site · Application");
+        assert_eq!(
+            called("sites,applications"),
+            (two.0.to_owned(), two.1.to_owned())
+        );
+        assert_eq!(
+            called("clients,servers,ports").0,
+            "Traffic by client, server and server port"
+        );
     }
 
     #[test]
