@@ -7,6 +7,9 @@ import type { Things } from './pages';
 import { Server } from './server';
 import { until } from './until';
 
+/** A debug build reads the history on a busy machine. */
+const HISTORY_MS = 480_000;
+
 declare module 'vitest' {
   export interface ProvidedContext {
     demo: { url: string; udp: number };
@@ -25,9 +28,8 @@ export default async function start(project: TestProject): Promise<() => Promise
 /** The demo, with its history and the recording of its incident. */
 export async function demo(): Promise<Server> {
   const server = Server.at(inject('demo'));
-  await until('the demo has its history', async () => {
-    return (await server.get<Recorded[]>('/api/v1/recordings')).length > 0;
-  });
+  const isThere = async () => (await server.get<Recorded[]>('/api/v1/recordings')).length > 0;
+  await until('the demo has its history', isThere, HISTORY_MS);
   return server;
 }
 
