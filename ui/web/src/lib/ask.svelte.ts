@@ -9,7 +9,7 @@ import { getContext, setContext, untrack } from 'svelte';
 import { asked, type Shared } from './address';
 import type { FlowsAnswer, SeriesAnswer, TopRow, View } from './api/schema';
 import { clock, iso } from './clock.svelte';
-import { type Failure, failure, type Parameters, path } from './fetching';
+import { type Failure, failure, isLive, type Parameters, path, SHARED } from './fetching';
 import { both } from './filter';
 import { type Frame, player } from './player.svelte';
 import { Polling, type Timers } from './polling';
@@ -87,12 +87,33 @@ class Asked<T> implements Answer<T> {
 const SUBJECT = Symbol('subject');
 const nothing = () => '';
 
+/** Asks a route; `every` if it is asked again and again. */
+const asking =
+  <T>(route: string, every: number | undefined) =>
+  (signal: AbortSignal): Promise<T> => {
+    const isShared = every !== undefined && isLive(route);
+    return api(route, { signal, ...(isShared && { headers: SHARED }) }) as Promise<T>;
+  };
+
+/** What the page is about, for what is around it. */
+class Spoken {
+  subject = $state('');
+}
+export const spoken = new Spoken();
+
 /**
  * Says what a page is about, as a filter: all that it and what is within it asks is of this only, and of the filter that all
  * pages share. To be called while the page is made.
  */
 export function about(clause: () => string): void {
   setContext(SUBJECT, clause);
+  $effect(() => {
+    const said = clause();
+    spoken.subject = said;
+    return () => {
+      if (spoken.subject === said) spoken.subject = '';
+    };
+  });
 }
 
 /** What a question is of: what all pages share, narrowed to the subject of its page. */
@@ -156,10 +177,8 @@ export function resource<T>(
     void turn;
     if (path === undefined) return;
     const wanted = path;
-    answer.polling.ask(
-      (signal) => api(wanted, { signal }) as Promise<T>,
-      everySeconds && everySeconds * 1000,
-    );
+    const every = everySeconds && everySeconds * 1000;
+    answer.polling.ask(asking<T>(wanted, every), every);
     return () => {
       answer.polling.stop();
     };
@@ -197,7 +216,7 @@ function follow<T>(
       return;
     }
     const wanted = path;
-    answer.polling.ask((signal) => api(wanted, { signal }) as Promise<T>, every, heldAt !== undefined);
+    answer.polling.ask(asking<T>(wanted, every), every, heldAt !== undefined);
   });
   $effect(() => () => {
     answer.polling.stop();

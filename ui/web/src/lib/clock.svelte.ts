@@ -1,8 +1,9 @@
 /** One clock for all pages, in three states: live, paused (or a range), in a recording. */
 
 import { LAST, LAST_RECORDED, type Moment, seconds, written } from './address';
-import type { Recorded } from './api/schema';
+import type { Lateness, Recorded } from './api/schema';
 import type { Failure } from './fetching';
+import { type Incomplete, incomplete } from './lateness';
 import { player } from './player.svelte';
 import { router } from './router.svelte';
 
@@ -25,8 +26,8 @@ class Clock {
   recorded = $state.raw<Recorded | undefined>();
   /** Why the server does not say it. */
   recordedError = $state.raw<Failure | undefined>();
-  /** From here on records still arrive, so that less is shown than was; shaded in drawings. Nobody says so yet. */
-  incompleteFrom = $state<number | undefined>();
+  /** How late records are, once the server has said it. */
+  lateness = $state.raw<Lateness | undefined>();
   /** Whether the recording shall play; views then come from a player. */
   playing = $state(false);
 
@@ -76,6 +77,24 @@ class Clock {
       }
     }
     return { from: this.position - this.lengthMs, to: this.position };
+  }
+
+  /** Whether only what had arrived by the time that is shown is known. */
+  get isAsThen(): boolean {
+    const { kind } = this.moment;
+    const isHeld = this.scrub !== undefined || (this.playing && this.inRecording);
+    return router.shared.known === 'then' && (isHeld || kind === 'paused' || kind === 'range');
+  }
+
+  /** What is missing in an answer that came at `since`, as records still arrived: shaded in drawings. */
+  incomplete(since: number | undefined): Incomplete | undefined {
+    if (this.isAsThen) return this.incompleteBy(this.shown.to);
+    return this.inRecording ? undefined : this.incompleteBy(since);
+  }
+
+  /** What is missing of what was known at a time. */
+  incompleteBy(known: number | undefined): Incomplete | undefined {
+    return this.lateness && known !== undefined ? incomplete(this.lateness, known) : undefined;
   }
 
   /** Back to what arrives now. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { failure, path, sentence } from './fetching';
+import { failure, isLive, path, sentence } from './fetching';
 
 describe('a path', () => {
   it('has what is said, and nothing else', () => {
@@ -8,6 +8,22 @@ describe('a path', () => {
     ).toBe('/api/v1/top/sites?last=15m&limit=5');
     expect(path('/api/v1/flows', { filter: 'app "a&b"' })).toBe('/api/v1/flows?filter=app+%22a%26b%22');
   });
+});
+
+it('an answer of the last second is shared where the question is live, of groups or over time', () => {
+  expect(isLive('/api/v1/top/clients,servers?last=15m&filter=tcp')).toBe(true);
+  expect(isLive('/api/v1/series?last=15m')).toBe(true);
+  for (const other of [
+    '/api/v1/series?last=15m&as_of=2026-03-02T09:00:00Z',
+    '/api/v1/series?from=2026-03-02T09:00:00Z',
+    '/api/v1/series?last=1m&recording=friday',
+    '/api/v1/flows?last=15m',
+    '/api/v1/compare/sites?last=15m',
+    '/api/v1/series/picture.svg?last=15m',
+    '/api/v1/series',
+  ]) {
+    expect(isLive(other), other).toBe(false);
+  }
 });
 
 describe('a failure', () => {

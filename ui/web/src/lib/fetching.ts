@@ -31,6 +31,17 @@ export function path(route: string, parameters: Parameters = {}): string {
   return text ? `${route}?${text}` : route;
 }
 
+/** Of live questions, an answer that somebody else got within the last second is as good: fifty who look cost what one does. */
+export const SHARED: Record<string, string> = { 'cache-control': 'max-age=1' };
+
+/** Whether a route is such a question. */
+export function isLive(route: string): boolean {
+  const [place = '', query = ''] = route.split('?');
+  const said = new URLSearchParams(query);
+  const isHeld = ['from', 'to', 'as_of', 'known_at', 'recording'].some((name) => said.has(name));
+  return /^\/api\/v1\/(series|top\/[^/]+)$/.test(place) && said.has('last') && !isHeld;
+}
+
 /** Asks and reads JSON. `onServer` hears whether a server answered at all. */
 export async function fetchJson(
   route: string,

@@ -1,6 +1,7 @@
 /** Values over time as a heatmap: a row for each group, dark is much. */
 
 import type { SeriesAnswer } from '../api/schema';
+import { type Incomplete, missingWords } from '../lateness';
 import { harmless, short } from '../names';
 import { type Rate, rate, text } from '../units';
 import { clockTime, date } from '../when';
@@ -14,10 +15,15 @@ const STEPS = {
   dark: ['#16293a', '#1d4a6c', '#2b76a8', '#5cabdc', '#c3e4fa'],
 };
 
+/** Opacity where not all is there. */
+const FAINT = 0.45;
+
 export interface HeatmapStyle {
   unit: Rate;
   dark: boolean;
   until?: number | undefined;
+  /** Where records still arrive: faint. */
+  incomplete?: Incomplete | undefined;
 }
 
 export function heatmap(answer: SeriesAnswer, style: HeatmapStyle, look: Look): ChartOption {
@@ -25,10 +31,14 @@ export function heatmap(answer: SeriesAnswer, style: HeatmapStyle, look: Look): 
   const columns = rows[0]?.values.length ?? 0;
   const at = (column: number) => middle(answer, column);
   const span = columns * answer.step_s * 1000;
+  const isFaint = (column: number) => at(column) >= (style.incomplete?.from ?? Infinity);
   const cells = rows.flatMap(({ values }, row) =>
-    values.map((value, column) => [column, rows.length - 1 - row, value]),
+    values.map((value, column) => ({
+      value: [column, rows.length - 1 - row, value] as [number, number, number],
+      ...(isFaint(column) && { itemStyle: { opacity: FAINT } }),
+    })),
   );
-  const max = Math.max(1e-9, ...cells.map((cell) => cell[2] ?? 0));
+  const max = Math.max(1e-9, ...cells.map(({ value }) => value[2]));
   const steps = STEPS[style.dark ? 'dark' : 'light'];
   const names = rows.map(({ name }) => name).reverse();
   return {
@@ -51,7 +61,7 @@ export function heatmap(answer: SeriesAnswer, style: HeatmapStyle, look: Look): 
       data: names,
       axisLine: { show: false },
       axisTick: { show: false },
-      axisLabel: { color: look.text, formatter: (name: string) => short(name, look.width < 500 ? 12 : 28) },
+      axisLabel: { color: look.text, formatter: (name: string) => short(name, look.width < 500 ? 12 : 36) },
     },
     visualMap: {
       type: 'piecewise',
@@ -71,10 +81,11 @@ export function heatmap(answer: SeriesAnswer, style: HeatmapStyle, look: Look): 
       ...base(look).tooltip,
       trigger: 'item',
       formatter: (hit: unknown) => {
-        const [column = 0, row = 0, value = 0] = (hit as { data: number[] }).data;
+        const [column = 0, row = 0, value = 0] = (hit as { value: number[] }).value;
         const begins = at(column) - answer.step_s * 500;
         const head = `${date(begins)} ${clockTime(begins)}–${clockTime(begins + answer.step_s * 1000)}`;
-        return tooltip(head, [{ name: harmless(names[row] ?? ''), value: text(rate(value, style.unit)) }]);
+        const said = { name: harmless(names[row] ?? ''), value: text(rate(value, style.unit)) };
+        return tooltip(head, [said], 0, missingWords(style.incomplete, at(column)));
       },
     },
     series: [

@@ -2,6 +2,7 @@
 
 import type { SeriesAnswer } from '../api/schema';
 import { colour } from '../colours';
+import { type Incomplete, missingWords } from '../lateness';
 import { harmless } from '../names';
 import { axis, perSecond, type Rate, rate, text } from '../units';
 import { clockTime, date, shortTime } from '../when';
@@ -16,8 +17,8 @@ export interface LinesStyle {
   stacked: boolean;
   /** Where what is shown ends, milliseconds: a last interval that ends later is not whole and not drawn. */
   until?: number | undefined;
-  /** From here on records still arrive: shaded. */
-  incompleteFrom?: number | undefined;
+  /** Where records still arrive: shaded. */
+  incomplete?: Incomplete | undefined;
   /** The line that a hand is on, elsewhere on the page. */
   highlighted?: string | undefined;
 }
@@ -77,6 +78,7 @@ export function lines(answer: SeriesAnswer, style: LinesStyle, look: Look): Char
   const { divide, unit } = axis(max, style.unit);
   const points = all[0]?.values.length ?? 0;
   const [first, last] = [middle(answer, 0), middle(answer, Math.max(points - 1, 1))];
+  const shade = shaded(style.incomplete?.from, [first, last], look);
   return {
     ...base(look),
     grid: {
@@ -118,11 +120,15 @@ export function lines(answer: SeriesAnswer, style: LinesStyle, look: Look): Char
       axisPointer: { type: 'line', lineStyle: { color: look.quiet, type: 'solid', width: 1 }, snap: true },
       formatter: (hits: unknown) => explained(answer, all, style, hits),
     },
-    series: all.map((line, at) => series(line, at, answer, style, look)),
+    // One of them has the shade.
+    series: all.map((line, at) => ({
+      ...series(line, answer, style),
+      ...(at === 0 && { markArea: shade }),
+    })),
   };
 }
 
-function series(line: Drawn, at: number, answer: SeriesAnswer, style: LinesStyle, look: Look) {
+function series(line: Drawn, answer: SeriesAnswer, style: LinesStyle) {
   const isFaint = style.highlighted !== undefined && style.highlighted !== line.name;
   const isStacked = style.stacked && !line.isPrevious;
   return {
@@ -141,14 +147,13 @@ function series(line: Drawn, at: number, answer: SeriesAnswer, style: LinesStyle
       opacity: isFaint ? 0.25 : line.isPrevious ? 0.6 : 1,
     },
     ...(isStacked && { areaStyle: { color: line.colour, opacity: isFaint ? 0.2 : 0.88 } }),
-    ...(at === 0 && { markArea: shaded(style.incompleteFrom, look) }),
   };
 }
 
 /** Where records still arrive. */
-function shaded(from: number | undefined, look: Look) {
-  if (from === undefined) return { data: [] };
-  const ends: [{ xAxis: number }, { xAxis: 'max' }] = [{ xAxis: from }, { xAxis: 'max' }];
+function shaded(from: number | undefined, [first, last]: [number, number], look: Look) {
+  if (from === undefined || from >= last) return { data: [] };
+  const ends: [{ xAxis: number }, { xAxis: number }] = [{ xAxis: Math.max(from, first) }, { xAxis: last }];
   return { silent: true, itemStyle: { color: look.shade }, data: [ends] };
 }
 
@@ -181,7 +186,8 @@ function explained(answer: SeriesAnswer, all: Drawn[], style: LinesStyle, hits: 
       value: text(rate(line.values[at] ?? 0, style.unit)),
     }));
   const head = `${date(begins)} ${clockTime(begins)}–${clockTime(begins + answer.step_s * 1000)}`;
-  return tooltip(head, rows.slice(0, TOOLTIP_ROWS_MAX), rows.length - TOOLTIP_ROWS_MAX);
+  const missing = missingWords(style.incomplete, middle(answer, at));
+  return tooltip(head, rows.slice(0, TOOLTIP_ROWS_MAX), rows.length - TOOLTIP_ROWS_MAX, missing);
 }
 
 const axisNumber = (value: number): string => String(Number(value.toPrecision(3)));

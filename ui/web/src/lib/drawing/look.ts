@@ -60,7 +60,7 @@ export interface TooltipRow {
  * What a tooltip shows, as nodes: names from the network become text and never HTML, and no style is written into HTML, which the
  * pages' policy refuses.
  */
-export function tooltip(head: string, rows: TooltipRow[], more = 0): HTMLElement {
+export function tooltip(head: string, rows: TooltipRow[], more = 0, foot?: string): HTMLElement {
   const box = document.createElement('div');
   const add = (parent: HTMLElement, kind: string, text: string, css: Partial<CSSStyleDeclaration> = {}) => {
     const made = document.createElement(kind);
@@ -89,5 +89,6 @@ export function tooltip(head: string, rows: TooltipRow[], more = 0): HTMLElement
     add(table, 'span', value, { textAlign: 'right', paddingLeft: '12px', whiteSpace: 'nowrap' });
   }
   if (more > 0) add(box, 'div', `and ${String(more)} more`, { marginTop: '4px', opacity: '0.75' });
+  if (foot) add(box, 'div', foot, { marginTop: '4px', fontStyle: 'italic' });
   return box;
 }
