@@ -34,4 +34,26 @@ describe('files', () => {
       4,
     ]);
   });
+
+  it('have a column for each of several dimensions', () => {
+    const row = { name: 'a · b', parts: ['a', 'b'], octets: 1, packets: 2, flows: 3, clients: 4 };
+    expect(topRows([row], ['sites', 'ports'])).toEqual([
+      ['name', 'sites', 'ports', 'octets', 'packets', 'flows', 'clients'],
+      ['a · b', 'a', 'b', 1, 2, 3, 4],
+    ]);
+    const answer = {
+      from: '2026-03-02T09:00:00.000Z',
+      step_s: 60,
+      by: 'flows' as const,
+      lines: [
+        { name: 'a · b', values: [1] },
+        { name: 'others', values: [2] },
+      ],
+    };
+    expect(seriesRows(answer, ['sites', 'ports'])).toEqual([
+      ['from', 'seconds', 'name', 'sites', 'ports', 'flows'],
+      ['2026-03-02T09:00:00.000Z', 60, 'a · b', 'a', 'b', 1],
+      ['2026-03-02T09:00:00.000Z', 60, 'others', '', '', 2],
+    ]);
+  });
 });

@@ -1,6 +1,7 @@
 /** What is shown as a file. */
 
 import type { SeriesAnswer, TopRow } from './api/schema';
+import { partsOf } from './parts';
 
 type Cell = string | number;
 
@@ -15,8 +16,13 @@ function cell(value: Cell): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** A row for each point of each line, the period before with its own times. */
-export function seriesRows(answer: SeriesAnswer): Cell[][] {
+/**
+ * A row for each point of each line, the period before with its own times. By more than one dimension it has a column for each, too;
+ * they are empty where there is no such name.
+ */
+export function seriesRows(answer: SeriesAnswer, dimensions: readonly string[] = []): Cell[][] {
+  const more = dimensions.length > 1 ? dimensions : [];
+  const parts = (name: string): string[] => partsOf(name, more.length) ?? [];
   const from = Date.parse(answer.from);
   const rows = (lines: SeriesAnswer['lines'], begin: number): Cell[][] =>
     lines.flatMap(({ name, values }) =>
@@ -24,20 +30,26 @@ export function seriesRows(answer: SeriesAnswer): Cell[][] {
         new Date(begin + at * answer.step_s * 1000).toISOString(),
         answer.step_s,
         name,
+        ...more.map((_, part) => parts(name)[part] ?? ''),
         value,
       ]),
     );
   const length = (answer.lines[0]?.values.length ?? 0) * answer.step_s * 1000;
   return [
-    ['from', 'seconds', 'name', answer.by],
+    ['from', 'seconds', 'name', ...more, answer.by],
     ...rows(answer.previous ?? [], from - length),
     ...rows(answer.lines, from),
   ];
 }
 
-export function topRows(answer: TopRow[]): Cell[][] {
-  const head = ['name', 'octets', 'packets', 'flows', 'clients'];
-  return [head, ...answer.map((row) => [row.name, row.octets, row.packets, row.flows, row.clients])];
+export function topRows(answer: TopRow[], dimensions: readonly string[] = []): Cell[][] {
+  const more = dimensions.length > 1 ? dimensions : [];
+  const head = ['name', ...more, 'octets', 'packets', 'flows', 'clients'];
+  const cells = ({ name, parts, octets, packets, flows, clients }: TopRow): Cell[] => [
+    ...[name, ...more.map((_, part) => parts?.[part] ?? '')],
+    ...[octets, packets, flows, clients],
+  ];
+  return [head, ...answer.map(cells)];
 }
 
 /** Gives the browser a file to keep. */
