@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Recorded, Rules, TopRow } from '../src/lib/api/schema';
 import { amount, text } from '../src/lib/units';
 import { go, launch, open, row, rows, rowWith, settled, type Watched } from './support/browser';
@@ -56,6 +56,15 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser.close();
   await Promise.all([second.stop(), rm(downloads, { recursive: true })]);
+});
+
+/** One step leads to the next: after one that failed there is nothing to be learned. */
+let hasFailed = false;
+beforeEach(({ skip, onTestFailed }) => {
+  skip(hasFailed, 'a step before it failed');
+  onTestFailed(() => {
+    hasFailed = true;
+  });
 });
 
 /** What the API says of the application. */
