@@ -9,6 +9,7 @@ import type {
   VisualMapComponentOption,
 } from 'echarts/components';
 import { type ComposeOption, init, use } from 'echarts/core';
+import { LabelLayout } from 'echarts/features';
 import { CanvasRenderer } from 'echarts/renderers';
 
 use([
@@ -19,6 +20,7 @@ use([
   TooltipComponent,
   VisualMapComponent,
   MarkAreaComponent,
+  LabelLayout,
   CanvasRenderer,
 ]);
 

@@ -61,7 +61,7 @@ export function heatmap(answer: SeriesAnswer, style: HeatmapStyle, look: Look): 
       data: names,
       axisLine: { show: false },
       axisTick: { show: false },
-      axisLabel: { color: look.text, formatter: (name: string) => short(name, look.width < 500 ? 12 : 36) },
+      axisLabel: { color: look.text, formatter: (name: string) => short(name, look.width < 500 ? 12 : 44) },
     },
     visualMap: {
       type: 'piecewise',

@@ -75,7 +75,7 @@ export function tooltip(head: string, rows: TooltipRow[], more = 0, foot?: strin
     gridTemplateColumns: 'auto minmax(0, 1fr) auto',
     gap: '2px 8px',
     alignItems: 'center',
-    maxWidth: '22rem',
+    maxWidth: 'min(30rem, 84vw)',
     fontVariantNumeric: 'tabular-nums',
   });
   for (const { colour, name, value } of rows) {

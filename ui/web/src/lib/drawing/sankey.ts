@@ -39,6 +39,11 @@ export function links(rows: TopRow[], value: (row: TopRow) => number): Link[] {
 const idOf = ({ column, name }: Place): string => `${String(column)}:${name}`;
 const nameOf = (id: string): string => id.slice(id.indexOf(':') + 1);
 
+/** Between names of a column: as high as one. Where there are more, not all are written. */
+const GAP_PX = 12;
+/** Of a column, so that there is room for the bands. */
+const GAPS_PX = 480;
+
 export interface SankeyStyle {
   unit: Rate;
   /** How long what is counted took. */
@@ -50,6 +55,8 @@ export interface SankeyStyle {
 export function sankey(all: Link[], { unit, seconds, coloured }: SankeyStyle, look: Look): ChartOption {
   const places = new Map(all.flatMap(({ source, target }) => [source, target]).map((it) => [idOf(it), it]));
   const last = Math.max(0, ...all.map(({ target }) => target.column));
+  const columns = [...places.values()].map(({ column }) => column);
+  const fullest = Math.max(1, ...columns.map((it) => columns.filter((other) => other === it).length));
   const room = (look.width < 500 ? 30 : 80) / (last + 1);
   const shown = (value: number) => text(rate(perSecond(value, seconds, unit), unit));
   return {
@@ -68,7 +75,7 @@ export function sankey(all: Link[], { unit, seconds, coloured }: SankeyStyle, lo
         top: 8,
         bottom: 8,
         nodeWidth: 10,
-        nodeGap: 6,
+        nodeGap: Math.min(GAP_PX, GAPS_PX / fullest),
         draggable: false,
         layoutIterations: 16,
         data: [...places].map(([id, { column, name }]) => ({
