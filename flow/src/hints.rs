@@ -63,21 +63,20 @@ pub fn hints(exporter: &ExporterHealth, now: Timestamp) -> Vec<Hint> {
     hints
 }
 
-fn warning(what: String, remedy: &str) -> Option<Hint> {
+fn warning(what: String, remedy: &str) -> Hint {
     hint(Weight::Warning, what, remedy)
 }
 
-fn note(what: String, remedy: &str) -> Option<Hint> {
+fn note(what: String, remedy: &str) -> Hint {
     hint(Weight::Note, what, remedy)
 }
 
-fn hint(weight: Weight, what: String, remedy: &str) -> Option<Hint> {
-    let remedy = remedy.to_owned();
-    Some(Hint {
+fn hint(weight: Weight, what: String, remedy: &str) -> Hint {
+    Hint {
         weight,
         what,
-        remedy,
-    })
+        remedy: remedy.to_owned(),
+    }
 }
 
 fn silent(exporter: &ExporterHealth, now: Timestamp) -> Option<Hint> {
@@ -90,7 +89,7 @@ fn silent(exporter: &ExporterHealth, now: Timestamp) -> Option<Hint> {
             format!("Nothing has come from it for {minutes} minutes: what goes through it is not seen."),
             "Look whether it is up, still exports to this address and port, and whether a firewall lies between.",
         )
-    })?
+    })
 }
 
 fn without_template(exporter: &ExporterHealth) -> Option<Hint> {
@@ -100,7 +99,7 @@ fn without_template(exporter: &ExporterHealth) -> Option<Hint> {
             format!("{waiting} Sets wait for their template: their flows are on tape and not in answers yet."),
             "Let it send templates more often (every minute, or every 20 datagrams); they are decoded when it does.",
         )
-    })?
+    })
 }
 
 fn lost(exporter: &ExporterHealth) -> Option<Hint> {
@@ -110,7 +109,7 @@ fn lost(exporter: &ExporterHealth) -> Option<Hint> {
             format!("Its sequence numbers say that {lost} records or datagrams were lost on the way: sums are too small."),
             "Look at the counters of this machine's socket (`flowreel doctor`), then at the path; raise listen.receive_buffer_octets.",
         )
-    })?
+    })
 }
 
 /// Problems by which records are lost; others are worth knowing.
@@ -141,10 +140,10 @@ fn problems(exporter: &ExporterHealth) -> Option<Hint> {
         .iter()
         .filter(|(name, _)| LOSING.contains(&name.as_str()));
     let (name, count) = losing.max_by_key(|(_, count)| **count)?;
-    warning(
+    Some(warning(
         format!("{count} records or Sets could not be decoded: {name}."),
         "`flowreel inspect` on a capture of it shows each field; docs/conformance.md lists what is known of devices.",
-    )
+    ))
 }
 
 fn clock(exporter: &ExporterHealth) -> Option<Hint> {
@@ -158,7 +157,7 @@ fn clock(exporter: &ExporterHealth) -> Option<Hint> {
             format!("Its clock is {seconds} s {side} ours: its flows are shown at the wrong time."),
             "Set NTP on it.",
         )
-    })?
+    })
 }
 
 fn timeout(exporter: &ExporterHealth) -> Option<Hint> {
@@ -168,7 +167,7 @@ fn timeout(exporter: &ExporterHealth) -> Option<Hint> {
             format!("It tells of long flows every {seconds} s only: the newest {seconds} s lack their octets."),
             "Set its active timeout to 60 s (Cisco: cache timeout active 60).",
         )
-    })?
+    })
 }
 
 fn one_direction(exporter: &ExporterHealth) -> Option<Hint> {
@@ -181,7 +180,7 @@ fn one_direction(exporter: &ExporterHealth) -> Option<Hint> {
             ),
             "Monitor in both directions on the interface, or on both interfaces of the path.",
         )
-    })?
+    })
 }
 
 fn sampled(exporter: &ExporterHealth) -> Option<Hint> {
@@ -193,7 +192,7 @@ fn sampled(exporter: &ExporterHealth) -> Option<Hint> {
             ),
             "Sample less where the device can: delay and loss need every packet.",
         )
-    })?
+    })
 }
 
 fn whole_seconds(exporter: &ExporterHealth) -> Option<Hint> {
@@ -203,7 +202,7 @@ fn whole_seconds(exporter: &ExporterHealth) -> Option<Hint> {
             "It stamps flows in whole seconds: how long short ones took can't be told.".to_owned(),
             "Export flowStartMilliseconds and flowEndMilliseconds (152, 153), or the uptime stamps (22, 21).",
         )
-    })?
+    })
 }
 
 fn not_counting(exporter: &ExporterHealth) -> Option<Hint> {
@@ -212,10 +211,10 @@ fn not_counting(exporter: &ExporterHealth) -> Option<Hint> {
         SequenceState::None => "are not part of its protocol",
         SequenceState::Unknown | SequenceState::Counting => return None,
     };
-    note(
+    Some(note(
         format!("Sequence numbers {why}: losses on the way can't be told."),
         "Compare its own count of exported flows with the records here.",
-    )
+    ))
 }
 
 /// What questions need: any of these fields, by their names in IANA's registry, and what is lost without.
@@ -266,7 +265,7 @@ fn missing_fields(exporter: &ExporterHealth) -> Option<Hint> {
             format!("Its records have {}.", missing.join(", ")),
             "Add these fields to its record definition.",
         )
-    })?
+    })
 }
 
 fn unknown_fields(exporter: &ExporterHealth) -> Option<Hint> {
@@ -282,10 +281,10 @@ fn unknown_fields(exporter: &ExporterHealth) -> Option<Hint> {
     if exporter.unknown_fields.len() > names.len() {
         names.push("…".to_owned());
     }
-    note(
+    Some(note(
         format!("It sends fields that nobody knows: {}.", names.join(", ")),
         "Name them in a file of fields (configuration: fields); they are kept as they come until then.",
-    )
+    ))
 }
 
 #[cfg(test)]
