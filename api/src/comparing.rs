@@ -156,7 +156,7 @@ fn narrow(side: &mut Resolved, filter: &Filter) {
 }
 
 /// A window of the same length, so much earlier; right before it if that is not said.
-fn earlier(window: Window, shift: Option<Duration>) -> Window {
+pub(crate) fn earlier(window: Window, shift: Option<Duration>) -> Window {
     let length = Duration::from_nanos(window.to.nanos().abs_diff(window.from.nanos()));
     let shift = shift.unwrap_or(length);
     Window {

@@ -10,11 +10,12 @@ use flow::{Timestamp, clock};
 use serde::Deserialize;
 use store::Store;
 use store::lateness::Lateness;
-use store::question::{Dimensions, Quantity, SeriesAnswer, Subject, Top, TopRow, Window};
+use store::question::{Dimensions, Quantity, SeriesAnswer, Subject, Top, TopRow};
 use utoipa::{IntoParams, ToSchema};
 
 pub(crate) use self::easel::Easel;
 use crate::ApiError;
+use crate::comparing::earlier;
 use crate::error::ErrorBody;
 use crate::parameters::{Asked, Parameters, Resolved, Segment};
 use crate::questions::{lateness_now, question};
@@ -257,14 +258,9 @@ async fn before(
     subject: &Subject,
     (dimension, by): (Dimensions, Quantity),
 ) -> Result<Vec<TopRow>, ApiError> {
-    let Window { from, to } = subject.window;
-    let window = Window {
-        from: from.offset(from.nanos_since(to)),
-        to: from,
-    };
     let question = Top {
         subject: Subject {
-            window,
+            window: earlier(subject.window, None),
             ..subject.clone()
         },
         dimension,
