@@ -1025,12 +1025,13 @@ fn killed_while_tables_are_put_away_a_recording_has_them_and_deleted_it_leaves_n
     let socket = server.engine_socket();
     let named = "SELECT name FROM system.databases WHERE name LIKE '%_recording_%'";
     let database = ask(&socket, named)[0][0].clone();
+    let put_away = |table: &str| {
+        let statement = format!("DETACH TABLE {database}.{table} PERMANENTLY SYNC");
+        ask(&socket, &statement);
+    };
     // In the order in which the engine names them; half of them are away when the end comes.
     for table in ["extents", "flows"] {
-        ask(
-            &socket,
-            &format!("DETACH TABLE {database}.{table} PERMANENTLY SYNC"),
-        );
+        put_away(table);
     }
     server.kill();
     let server = configured(folder.path(), "");
@@ -1039,11 +1040,7 @@ fn killed_while_tables_are_put_away_a_recording_has_them_and_deleted_it_leaves_n
 
     let tables = format!("SELECT name FROM system.tables WHERE database = '{database}'");
     for row in ask(&socket, &tables) {
-        let table = &row[0];
-        ask(
-            &socket,
-            &format!("DETACH TABLE {database}.{table} PERMANENTLY SYNC"),
-        );
+        put_away(&row[0]);
     }
     server.kill();
     let server = configured(folder.path(), "");

@@ -1,7 +1,7 @@
 //! Recordings that have a tape and tables of their own: each copied by itself, as the engine has memory for the tables of a few at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,13 +14,11 @@ use super::copying::copy_folder;
 use super::restoring::bring_back;
 use super::taking::{with_engine, write_database};
 use crate::config::{Config, make_private_folder};
-use crate::server::archive::try_lock_tables;
+use crate::server::archive::lock_tables;
 
 /// The folders of what belongs to recordings, one below them for each by its number: in a backup, and the first in a data directory too.
 const FOLDER: &str = "recordings";
 const TABLES: &str = "tables";
-/// How often the lock on tables is tried.
-const TRY_EVERY: Duration = Duration::from_millis(20);
 
 /// What is copied of an installation's recordings.
 pub(super) struct Recordings<'a> {
@@ -101,7 +99,8 @@ impl<'a> Recordings<'a> {
         let rows = store.recording(&self.told.place, number);
         let written = {
             // While this is held the server leaves tables where they are.
-            let _lock = lock(&self.config.data_dir).await?;
+            let lock = lock_tables(&self.config.data_dir, Duration::MAX);
+            let _lock = lock.await.context("the lock on the tables of recordings")?;
             let is_away = rows.is_away().await?;
             // Tables that are lost are made again from the recording's tape, here or where the backup is restored.
             if !rows.bring_out().await? {
@@ -132,16 +131,6 @@ impl<'a> Recordings<'a> {
     }
 }
 
-/// Waits until nobody else moves the tables of recordings.
-async fn lock(data_dir: &Path) -> Result<File> {
-    loop {
-        if let Some(lock) = try_lock_tables(data_dir).context("tables.lock")? {
-            return Ok(lock);
-        }
-        tokio::time::sleep(TRY_EVERY).await;
-    }
-}
-
 /// Brings back the tapes of recordings. A backup of an earlier version may have none.
 pub(super) fn restore_tapes(config: &Config, source: &Path) -> Result<()> {
     let recordings = source.join(FOLDER);
@@ -161,11 +150,10 @@ pub(super) struct Told {
 
 impl Told {
     pub(super) async fn by(catalog: &Catalog) -> Result<Self> {
-        let place: Option<String> = catalog.setting("archive_id").await?;
         let all = catalog.recordings().await?.into_iter();
         let own = all.filter(|recording| recording.state == RecordingState::Own);
         Ok(Self {
-            place: place.unwrap_or_default(),
+            place: catalog.archive_id().await?,
             flows: own.map(|one| (one.number, one.counts.flows)).collect(),
         })
     }

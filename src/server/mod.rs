@@ -142,7 +142,7 @@ impl Server {
         let road = Road::start(config, opened, &gates, &shared, &naming, &lives)?;
         let incoming = config.path("incoming");
         empty_folder(&incoming)?;
-        let place: String = catalog.setting("archive_id").await?.unwrap_or_default();
+        let place = catalog.archive_id().await?;
         let archive = RunningArchive {
             config: Arc::new(config.clone()),
             catalog: catalog.clone(),

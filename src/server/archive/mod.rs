@@ -45,7 +45,7 @@ use tokio::sync::{Mutex as AsyncMutex, RwLock, watch};
 
 pub(crate) use self::cutting::pins;
 use self::failing::failed;
-pub(crate) use self::shelf::{Shelf, try_lock as try_lock_tables};
+pub(crate) use self::shelf::{Shelf, lock as lock_tables};
 use super::plant::Naming;
 use super::shared::Shared;
 use super::taping::Request;

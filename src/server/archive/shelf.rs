@@ -163,7 +163,10 @@ impl Shelf {
         loop {
             // Who asks comes in between.
             let _moving = self.moving.lock().await;
-            let Some(_lock) = try_lock(&self.data_dir).map_err(unlocked())? else {
+            let Some(_lock) = lock(&self.data_dir, Duration::ZERO)
+                .await
+                .map_err(unlocked())?
+            else {
                 return Ok(());
             };
             let Some(before) = self.clock.elapsed().checked_sub(STAY) else {
@@ -208,15 +211,11 @@ impl Shelf {
 
     /// Another process may have it for as long as it takes to back up one recording.
     async fn lock(&self) -> Result<File, ArchiveError> {
-        let watch = Stopwatch::start();
-        while watch.elapsed() < LOCK_WAIT_MAX {
-            if let Some(lock) = try_lock(&self.data_dir).map_err(unlocked())? {
-                return Ok(lock);
-            }
-            tokio::time::sleep(LOCK_TRY_EVERY).await;
-        }
-        let why = "the tables of recordings are being backed up: try again later";
-        Err(ArchiveError::Unavailable(why.to_owned()))
+        let locked = lock(&self.data_dir, LOCK_WAIT_MAX).await;
+        locked.map_err(unlocked())?.ok_or_else(|| {
+            let why = "the tables of recordings are being backed up: try again later";
+            ArchiveError::Unavailable(why.to_owned())
+        })
     }
 
     fn at_hand(&self) -> MutexGuard<'_, BTreeMap<u32, AtHand>> {
@@ -230,17 +229,19 @@ impl AtHand {
     }
 }
 
-/// Keeps others from moving tables of the recordings of this data directory until what is returned is dropped; `None` while somebody else
-/// does.
-pub(crate) fn try_lock(data_dir: &Path) -> io::Result<Option<File>> {
-    let file = File::options()
-        .create(true)
-        .append(true)
-        .open(data_dir.join(LOCK))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error),
+/// Keeps others from moving tables of the recordings of this data directory until what is returned is dropped; `None` if somebody else
+/// does for longer than this.
+pub(crate) async fn lock(data_dir: &Path, wait_max: Duration) -> io::Result<Option<File>> {
+    let watch = Stopwatch::start();
+    let path = data_dir.join(LOCK);
+    let file = File::options().create(true).append(true).open(path)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) if watch.elapsed() >= wait_max => return Ok(None),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_TRY_EVERY).await,
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
     }
 }
 

@@ -153,6 +153,15 @@ impl Catalog {
         self.collector_id().await
     }
 
+    /// What tells the recordings of this installation from those of others in one store: 12 hexadecimal digits, made when the catalog was.
+    ///
+    /// # Errors
+    ///
+    /// As [`Catalog::setting`].
+    pub async fn archive_id(&self) -> Result<String, CatalogError> {
+        Ok(self.setting("archive_id").await?.unwrap_or_default())
+    }
+
     /// The setting of this name, if it was ever set.
     ///
     /// # Errors
