@@ -182,6 +182,7 @@ fn words(dimension: Dimension) -> (&'static str, &'static str) {
         Dimension::Sites => ("Site", "site"),
         Dimension::Protocols => ("Protocol", "protocol"),
         Dimension::Ports => ("Server port", "server port"),
+        Dimension::Directions => ("Direction", "direction"),
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) struct Grouping {
     pub(crate) made_of: Vec<&'static str>,
     /// Whether the client is a key, so that a group has one client or, if it is unknown, none.
     pub(crate) of_one_client: bool,
+    /// Whether octets and packets are those of one direction: [`DIRECTION`] is a key.
+    pub(crate) of_one_direction: bool,
 }
 
 const fn column(name: &'static str) -> Key {
@@ -44,6 +46,12 @@ const EXPORTER: [Key; 2] = [
         of: "if(exporter_name = '', exporter, toIPv6('::'))",
     },
 ];
+
+/// A record that holds both directions is two rows.
+const DIRECTION: Key = Key {
+    name: "from_client",
+    of: "arrayJoin(if(reverse_octets IS NULL AND reverse_packets IS NULL, [src_is_client], [1, 0]))",
+};
 
 const INTERFACE: &[Key] = &[
     EXPORTER[0],
@@ -119,6 +127,7 @@ impl Grouping {
             rollup: rollup.filter(|_| all.iter().all(|one| one.rollup == rollup)),
             made_of,
             of_one_client: all.iter().any(|one| one.of_one_client),
+            of_one_direction: all.iter().any(|one| one.of_one_direction),
         }
     }
 
@@ -170,6 +179,11 @@ impl Grouping {
                 let name = format!("concat({}, '/', {})", port(), protocol());
                 Self::of_keys(KEYS, name)
             }
+            Dimension::Directions => {
+                const KEYS: &[Key] = &[DIRECTION];
+                let name = "if(from_client = 1, 'from client', 'from server')".to_owned();
+                Self::of_keys(KEYS, name).of_one_direction()
+            }
         }
     }
 
@@ -181,6 +195,7 @@ impl Grouping {
             rollup: None,
             made_of: Vec::new(),
             of_one_client: false,
+            of_one_direction: false,
         }
     }
 
@@ -197,6 +212,19 @@ impl Grouping {
     fn of_one_client(mut self) -> Self {
         self.of_one_client = true;
         self
+    }
+
+    fn of_one_direction(mut self) -> Self {
+        self.of_one_direction = true;
+        self
+    }
+
+    /// What a record's octets and packets are to a group.
+    pub(crate) fn totals(&self) -> [&'static str; 2] {
+        match self.of_one_direction {
+            true => ["sent_octets", "sent_packets"],
+            false => ["total_octets", "total_packets"],
+        }
     }
 
     /// The keys, as they stand behind a SELECT.

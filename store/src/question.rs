@@ -33,6 +33,8 @@ pub enum Dimension {
     Protocols,
     /// Server ports with their protocol.
     Ports,
+    /// Who sent: `from client` or `from server`. A record that holds both directions is in both groups, with what each sent.
+    Directions,
 }
 
 /// What flows are grouped by together: one to three dimensions, each once. Written `applications`, or `clients,servers,ports`.

@@ -136,7 +136,10 @@ impl Selection<'_> {
     fn of_records(&self, piece: &Piece, first: bool, table: &str) -> Sql {
         let (from, to) = (piece.window.from, piece.window.to);
         let mut sql = Sql::with(
-            format!("{RECORD_WORDS}    toInt64(?) AS piece_from,\n"),
+            format!(
+                "{RECORD_WORDS}{}    toInt64(?) AS piece_from,\n",
+                self.sent_words()
+            ),
             from.nanos(),
         )
         .then("    toInt64(?) AS piece_to,\n")
@@ -148,7 +151,7 @@ impl Selection<'_> {
             (false, Some(_)) => "countIf(first >= low OR low = point_from)",
         };
         sql = sql.join(self.bounds());
-        let [octets, packets] = ["total_octets", "total_packets"].map(sum_between);
+        let [octets, packets] = self.grouping.totals().map(sum_between);
         let sums = [&octets, &packets, flows, "uniqCombined64State(client_addr)"];
         sql = sql.then("SELECT ").then(self.select(self.keys(), sums));
         sql = sql.then(format!("\nFROM {}.{table}", self.database));
@@ -161,6 +164,13 @@ impl Selection<'_> {
         }
         let rows = self.record_rows(piece, table);
         sql.join(rows).then(self.group_by())
+    }
+
+    fn sent_words(&self) -> &'static str {
+        match self.grouping.of_one_direction {
+            true => SENT_WORDS,
+            false => "",
+        }
     }
 
     /// `low` and `high`: what part of the flow's life counts.
@@ -296,6 +306,13 @@ const RECORD_WORDS: &str = "WITH
     low >= last AND low > first AS all_before_low,
     (least(greatest(high, first), last) - first) / life AS before_high,
     (least(greatest(low, first), last) - first) / life AS before_low,
+";
+
+/// As `total_octets` and `total_packets` are computed, of one direction.
+const SENT_WORDS: &str =
+    "    if(ifNull(counter_kind = 'implausible', 0), 0, greatest(ifNull(sampling_interval, 1), 1)) AS times,
+    ifNull(if(from_client = src_is_client, octets, reverse_octets), 0) * times AS sent_octets,
+    ifNull(if(from_client = src_is_client, packets, reverse_packets), 0) * times AS sent_packets,
 ";
 
 /// The sum of what lies from `low` to `high` of this column.

@@ -216,5 +216,6 @@ mod tests {
         sites: Sites, 3600, "";
         protocols: Protocols, 3600, "";
         ports: Ports, 3600, "";
+        directions: Directions, 3600, "";
     }
 }

@@ -113,6 +113,35 @@ async fn every_dimension_adds_up() {
 }
 
 #[tokio::test]
+async fn what_clients_and_servers_sent_is_told_apart() {
+    for place in places().await {
+        let store = &place.store;
+        insert(store, "all", &traffic()).await;
+        let asked = |text: &str| {
+            let dimensions: Dimensions = text.parse().unwrap();
+            top(store, dimensions, subject(0.0, 60.0, ""))
+        };
+        // The sampled record holds 500 octets of its client and 700 of its server.
+        assert_eq!(
+            asked("directions").await,
+            [
+                group("from server", 9700, 30, 2, 2),
+                group("from client", 1500, 20, 2, 2),
+            ]
+        );
+        assert_eq!(
+            asked("applications,directions").await,
+            [
+                group("web · from server", 9000, 20, 1, 1),
+                group("web · from client", 1000, 10, 1, 1),
+                group("(unknown) · from server", 700, 10, 1, 1),
+                group("(unknown) · from client", 500, 10, 1, 1),
+            ]
+        );
+    }
+}
+
+#[tokio::test]
 async fn groups_of_two_and_three_dimensions_add_up() {
     for place in places().await {
         let store = &place.store;
