@@ -15,6 +15,7 @@ export const DIMENSIONS: Record<Dimension, { title: string; one: string }> = {
   interfaces: { title: 'Interfaces', one: 'Interface' },
   protocols: { title: 'Protocols', one: 'Protocol' },
   ports: { title: 'Server ports', one: 'Server port' },
+  directions: { title: 'Directions', one: 'Direction' },
 };
 
 export const QUANTITIES: Record<Quantity, { title: string; rate: Rate }> = {

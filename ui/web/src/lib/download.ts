@@ -3,7 +3,7 @@
 import type { SeriesAnswer, TopRow } from './api/schema';
 import { partsOf } from './parts';
 
-type Cell = string | number;
+export type Cell = string | number;
 
 /** RFC 4180. A name that a spreadsheet would take for a formula gets an apostrophe, as names come from the network. */
 export function csv(rows: Cell[][]): string {
@@ -53,7 +53,7 @@ export function topRows(answer: TopRow[], dimensions: readonly string[] = []): C
 }
 
 /** Gives the browser a file to keep. */
-export function save(name: string, type: string, content: string): void {
+export function save(name: string, type: string, content: string | ArrayBuffer): void {
   saveBlob(name, new Blob([content], { type }));
 }
 

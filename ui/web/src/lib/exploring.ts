@@ -2,6 +2,7 @@
 
 import type { Dimension, Quantity, View } from './api/schema';
 import { path } from './fetching';
+import { hasDirections } from './directions';
 import { DIMENSIONS, isDimension, isQuantity, QUANTITIES } from './dimensions';
 
 export const DRAWINGS = ['areas', 'lines', 'heatmap', 'sankey', 'table'] as const;
@@ -49,6 +50,7 @@ const PAIRED: Record<Dimension, Dimension[]> = {
   interfaces: ['interfaces', 'applications'],
   protocols: ['clients', 'protocols'],
   ports: ['clients', 'ports'],
+  directions: ['directions', 'applications'],
 };
 
 /** The order in which further dimensions are offered. */
@@ -62,6 +64,7 @@ const OFFERED: Dimension[] = [
   'exporters',
   'interfaces',
   'conversations',
+  'directions',
 ];
 
 /** One more, if there may be. */
@@ -123,6 +126,12 @@ export function seriesView(it: Exploring): Extract<View, { series: unknown }> | 
   const previous = it.previous && it.drawing !== 'heatmap';
   const dimension = it.groups.join(',');
   return { series: { dimension, by: it.by, limit: it.limit, ...(previous && { previous }) } };
+}
+
+/** What goes in each direction altogether, where lines are of one: what is left of it is others. */
+export function totalsView(it: Exploring): Extract<View, { series: unknown }> | undefined {
+  const series = it.groups.length > 1 && hasDirections(it.groups) ? seriesView(it)?.series : undefined;
+  return series && { series: { dimension: 'directions', by: it.by, limit: 2 } };
 }
 
 /** The largest groups for what is not. */

@@ -4,7 +4,7 @@ import type { Dimension, TopRow } from './api/schema';
 import { clause } from './filter';
 
 /** Between the names, as the server puts them together. */
-const BETWEEN = ' · ';
+export const BETWEEN = ' · ';
 /** What is no single group, and has no names. */
 export const OTHERS = 'others';
 
@@ -21,9 +21,15 @@ export const partsOfRow = (row: TopRow): string[] => (row.parts?.length ? row.pa
 /** The filter for one group by all its names; `undefined` where the language has no words for it. */
 export function clauseOf(dimensions: readonly Dimension[], parts: string[] | undefined): string | undefined {
   if (parts?.length !== dimensions.length) return undefined;
-  const clauses = dimensions.map((dimension, at) => clause(dimension, parts[at] ?? ''));
+  const clauses = dimensions.flatMap((dimension, at) =>
+    isInFilters(dimension) ? [clause(dimension, parts[at] ?? '')] : [],
+  );
   return clauses.includes(undefined) ? undefined : clauses.join(' and ');
 }
 
+/** A filter is of whole flows: of a direction it knows nothing. */
+const isInFilters = (dimension: Dimension): boolean => dimension !== 'directions';
+
 /** Whether the language has words for groups of these. */
-export const canNarrow = (dimensions: readonly Dimension[]): boolean => !dimensions.includes('interfaces');
+export const canNarrow = (dimensions: readonly Dimension[]): boolean =>
+  dimensions.some(isInFilters) && !dimensions.includes('interfaces');

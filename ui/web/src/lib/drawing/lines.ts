@@ -1,7 +1,8 @@
 /** Values over time as lines or stacked areas. */
 
-import type { SeriesAnswer } from '../api/schema';
+import type { Dimension, SeriesAnswer } from '../api/schema';
 import { colour } from '../colours';
+import { sided } from '../directions';
 import { type Incomplete, missingWords } from '../lateness';
 import { harmless } from '../names';
 import { axis, perSecond, type Rate, rate, text } from '../units';
@@ -19,6 +20,8 @@ export interface LinesStyle {
   until?: number | undefined;
   /** Where records still arrive: shaded. */
   incomplete?: Incomplete | undefined;
+  /** What the lines are groups of: with directions among them, what servers sent is drawn below the axis. */
+  groups?: readonly Dimension[];
   /** The line that a hand is on, elsewhere on the page. */
   highlighted?: string | undefined;
 }
@@ -29,18 +32,28 @@ export interface Drawn {
   colour: string;
   values: number[];
   isPrevious: boolean;
+  isBelow: boolean;
 }
 
 /** What is drawn of an answer: rates, whole intervals only; stacks begin with the largest. */
-export function drawn(answer: SeriesAnswer, unit: Rate, until?: number): Drawn[] {
+export function drawn(
+  answer: SeriesAnswer,
+  unit: Rate,
+  until?: number,
+  groups: readonly Dimension[] = [],
+): Drawn[] {
   const whole = wholeIntervals(answer, until);
   const lines = (all: SeriesAnswer['lines'], isPrevious: boolean) =>
-    all.map(({ name, values }) => ({
-      name,
-      colour: colour(name),
-      isPrevious,
-      values: values.slice(0, whole).map((value) => perSecond(value, answer.step_s, unit)),
-    }));
+    all.map(({ name, values }): Drawn => {
+      const side = sided(name, groups);
+      return {
+        name,
+        colour: colour(side.name),
+        isPrevious,
+        isBelow: side.isBelow,
+        values: values.slice(0, whole).map((value) => perSecond(value, answer.step_s, unit)),
+      };
+    });
   return [...lines(answer.lines, false), ...lines(answer.previous ?? [], true)];
 }
 
@@ -73,8 +86,9 @@ export function middle(answer: SeriesAnswer, at: number): number {
 }
 
 export function lines(answer: SeriesAnswer, style: LinesStyle, look: Look): ChartOption {
-  const all = drawn(answer, style.unit, style.until);
-  const max = highest(all, style.stacked);
+  const all = drawn(answer, style.unit, style.until, style.groups);
+  const [above, below] = [false, true].map((side) => all.filter((line) => line.isBelow === side));
+  const max = Math.max(highest(above ?? [], style.stacked), highest(below ?? [], style.stacked));
   const { divide, unit } = axis(max, style.unit);
   const points = all[0]?.values.length ?? 0;
   const [first, last] = [middle(answer, 0), middle(answer, Math.max(points - 1, 1))];
@@ -104,15 +118,15 @@ export function lines(answer: SeriesAnswer, style: LinesStyle, look: Look): Char
     },
     yAxis: {
       type: 'value',
-      name: unit.trim(),
+      name: unit.trim() + (below?.length ? '   ↑ from clients  ↓ from servers' : ''),
       nameGap: 8,
       nameTextStyle: { color: look.quiet, align: 'left', padding: [0, 0, 0, -4] },
-      min: 0,
+      ...(!below?.length && { min: 0 }),
       splitNumber: 4,
       axisLine: { show: false },
       axisTick: { show: false },
       splitLine: { lineStyle: { color: look.grid } },
-      axisLabel: { color: look.quiet, formatter: (value: number) => axisNumber(value / divide) },
+      axisLabel: { color: look.quiet, formatter: (value: number) => axisNumber(Math.abs(value) / divide) },
     },
     tooltip: {
       ...base(look).tooltip,
@@ -135,11 +149,11 @@ function series(line: Drawn, answer: SeriesAnswer, style: LinesStyle) {
     type: 'line' as const,
     id: `${line.isPrevious ? 'before' : 'now'} ${line.name}`,
     name: line.name,
-    data: line.values.map((value, index) => [middle(answer, index), value]),
+    data: line.values.map((value, index) => [middle(answer, index), line.isBelow ? -value : value]),
     symbol: 'none',
     emphasis: { disabled: true },
     silent: true,
-    ...(isStacked && { stack: 'all' }),
+    ...(isStacked && { stack: line.isBelow ? 'below' : 'above' }),
     lineStyle: {
       color: line.colour,
       width: isStacked ? 0.75 : 1.5,
