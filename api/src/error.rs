@@ -80,6 +80,11 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, error)
     }
 
+    /// 401: nobody has signed on.
+    pub(crate) fn nobody() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "sign on first")
+    }
+
     /// 408, 413, 429, 507: not in this way, or not now.
     pub fn refused(status: StatusCode, error: impl Into<String>) -> Self {
         Self::new(status, error)

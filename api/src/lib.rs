@@ -17,6 +17,7 @@
 //! | `view` | the one place that makes a question of what is to be shown |
 //! | `parameters` | what stands in an address: windows, filters |
 //! | [`pages`] | what is at addresses that are no routes, handed in by the binary |
+//! | [`people`] | who asks, and what they may do |
 //! | `guard`, `body` | refuses requests that another site's page made, and bodies that do not come |
 
 pub mod archive;
@@ -28,6 +29,7 @@ mod imports;
 mod operations;
 pub mod pages;
 mod parameters;
+pub mod people;
 mod pictures;
 pub mod plant;
 pub mod players;

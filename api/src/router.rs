@@ -19,7 +19,9 @@ use crate::plant::Plant;
 use crate::players::{Players, routes as players};
 use crate::sharing::Sharing;
 use crate::studio::{PictureFile, Studio, Theme};
-use crate::{body, comparing, guard, imports, operations, pictures, questions, recordings, rules};
+use crate::{
+    body, comparing, guard, imports, operations, people, pictures, questions, recordings, rules,
+};
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -149,6 +151,7 @@ pub fn router(api: Api) -> Router {
     router
         .route("/api/openapi.json", get(|| async move { document }))
         .fallback(pages::answer)
+        .layer(middleware::from_fn(people::keep))
         .layer(middleware::from_fn(guard::refuse_other_sites))
         .with_state(api)
 }

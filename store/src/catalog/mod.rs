@@ -7,6 +7,7 @@
 //! | `merge` | the catalog's rules before those of the config file |
 //! | `imports` | captures that were imported, and their feed numbers |
 //! | `recordings` | network recordings and their notes |
+//! | `people` | who they are, and what they work as |
 //! | `error` | what can go wrong |
 //!
 //! The tables are `store/migrations/`. Any number of readers read while one writes (write-ahead log).
@@ -15,6 +16,7 @@ mod edit;
 mod error;
 mod imports;
 mod merge;
+mod people;
 mod recordings;
 mod rules;
 
@@ -33,6 +35,7 @@ pub use edit::{RulesError, check_rules};
 pub use error::CatalogError;
 pub use imports::{Import, ImportCounts, ImportState};
 pub use merge::merge;
+pub use people::Role;
 pub use recordings::{NAME_CHARS_MAX, Note, Recording, RecordingCounts, RecordingState};
 
 /// The numbered SQL files, in order. One that was released never changes: SQLite remembers its checksum.

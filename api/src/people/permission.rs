@@ -1,0 +1,46 @@
+//! What may be done here, and which role may.
+
+use store::catalog::Role;
+
+/// Something that not everybody may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Permission {
+    /// Ask about flows, within one's scope.
+    Ask,
+    /// See and replay recordings, within one's scope.
+    Replay,
+    /// Cut recordings, and write notes.
+    Record,
+    /// Take recordings away as files, with every datagram in them.
+    Share,
+    /// Bring captures and recordings in.
+    Import,
+    /// Say how flows are named, and what is kept.
+    Rule,
+    /// See how this installation works: exporters, counters, room.
+    Operate,
+    /// Say who may do what.
+    Administer,
+}
+
+impl Permission {
+    /// Whether a role has it.
+    pub fn is_of(self, role: Role) -> bool {
+        let of_role: &[Self] = match role {
+            Role::Admin => return true,
+            Role::EndUser => &[Self::Ask],
+            Role::Manager => &[Self::Ask, Self::Replay],
+            Role::HelpDesk | Role::ApplicationOwner => &[Self::Ask, Self::Replay, Self::Record],
+            Role::Engineer => &[
+                Self::Ask,
+                Self::Replay,
+                Self::Record,
+                Self::Share,
+                Self::Import,
+                Self::Rule,
+                Self::Operate,
+            ],
+        };
+        of_role.contains(&self)
+    }
+}
