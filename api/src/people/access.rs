@@ -1,78 +1,190 @@
-//! Which route needs which permission. What is not here is refused.
+//! Which route needs which permission, and what is noted of its use. What is not here is refused.
 
 use axum::http::Method;
+use store::catalog::Act::{self, *};
 
-use super::Permission::{self, Ask, Import, Operate, Record, Replay, Rule, Share};
+use super::Permission::{
+    self, Administer, Ask, Import, Operate, Record, Replay, Rule as Name, Share,
+};
+use super::{Identity, Person};
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// Whoever reaches the server.
     Everybody,
+    /// Whoever is known: by a session, or a token.
+    SignedOn,
+    /// Whoever has signed on with a session: what no token may do, as it would outlive its own end.
+    InPerson,
     /// Whoever has the permission.
     With(Permission),
 }
 
-use Access::{Everybody, With};
+use Access::{Everybody, InPerson, SignedOn, With};
+
+impl Access {
+    /// Whether this person is let through.
+    pub(super) fn is_given_to(self, person: &Person) -> bool {
+        match self {
+            Self::Everybody | Self::SignedOn => true,
+            Self::InPerson => matches!(person.identity, Identity::Session { .. }),
+            Self::With(permission) => person.may(permission),
+        }
+    }
+}
+
+/// What the table says of a route.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rule {
+    method: &'static str,
+    route: &'static str,
+    pub(super) access: Access,
+    /// What is written down when it was used; what is not here is looking.
+    pub(super) act: Option<Act>,
+}
+
+const fn looks(method: &'static str, route: &'static str, access: Access) -> Rule {
+    Rule {
+        method,
+        route,
+        access,
+        act: None,
+    }
+}
+
+const fn does(method: &'static str, route: &'static str, access: Access, act: Act) -> Rule {
+    Rule {
+        method,
+        route,
+        access,
+        act: Some(act),
+    }
+}
 
 /// Every route of the API, as the router names it.
-const ROUTES: [(&str, &str, Access); 38] = [
-    ("DELETE", "/api/v1/players/{id}", With(Ask)),
-    ("DELETE", "/api/v1/recordings/{name}", With(Share)),
-    ("GET", "/api/openapi.json", Everybody),
-    ("GET", "/api/v1/accounting", With(Operate)),
-    ("GET", "/api/v1/compare/{dimension}", With(Ask)),
-    ("GET", "/api/v1/exporters", With(Operate)),
-    ("GET", "/api/v1/filter/complete", With(Ask)),
-    ("GET", "/api/v1/flows", With(Ask)),
-    ("GET", "/api/v1/holdings", With(Operate)),
-    ("GET", "/api/v1/imports", With(Import)),
-    ("GET", "/api/v1/imports/{feed}", With(Import)),
-    ("GET", "/api/v1/inventory", With(Ask)),
-    ("GET", "/api/v1/lateness", With(Ask)),
-    ("GET", "/api/v1/learned", With(Rule)),
-    ("GET", "/api/v1/players/{id}", With(Ask)),
-    ("GET", "/api/v1/players/{id}/frames", With(Ask)),
-    ("GET", "/api/v1/recordings", With(Replay)),
-    ("GET", "/api/v1/recordings/{name}", With(Replay)),
-    ("GET", "/api/v1/recordings/{name}/file", With(Share)),
-    ("GET", "/api/v1/rules", With(Rule)),
-    ("GET", "/api/v1/rules/catalog", With(Rule)),
-    ("GET", "/api/v1/series", With(Ask)),
-    ("GET", "/api/v1/series/{picture}", With(Ask)),
-    ("GET", "/api/v1/top/{dimension}", With(Ask)),
-    ("GET", "/api/v1/top/{dimension}/{picture}", With(Ask)),
-    ("GET", "/healthz", Everybody),
-    ("GET", "/metrics", With(Operate)),
-    ("GET", "/readyz", Everybody),
-    ("POST", "/api/v1/imports", With(Import)),
-    ("POST", "/api/v1/players", With(Ask)),
-    ("POST", "/api/v1/players/{id}", With(Ask)),
-    ("POST", "/api/v1/reclassify", With(Rule)),
-    ("POST", "/api/v1/recordings", With(Record)),
-    ("POST", "/api/v1/recordings/{name}/keep", With(Record)),
-    ("POST", "/api/v1/recordings/{name}/notes", With(Record)),
-    ("POST", "/api/v1/recordings/{name}/stop", With(Record)),
-    ("POST", "/api/v1/reels", With(Import)),
-    ("PUT", "/api/v1/rules", With(Rule)),
+const ROUTES: [Rule; 54] = [
+    looks("DELETE", "/api/v1/players/{id}", With(Ask)),
+    does("DELETE", "/api/v1/me/sessions", InPerson, SessionsEnded),
+    does(
+        "DELETE",
+        "/api/v1/me/sessions/{number}",
+        InPerson,
+        SessionsEnded,
+    ),
+    does(
+        "DELETE",
+        "/api/v1/me/tokens/{number}",
+        InPerson,
+        TokenRevoked,
+    ),
+    does(
+        "DELETE",
+        "/api/v1/recordings/{name}",
+        With(Share),
+        RecordingDeleted,
+    ),
+    looks("GET", "/api/openapi.json", Everybody),
+    looks("GET", "/api/v1/accounting", With(Operate)),
+    looks("GET", "/api/v1/accounts", With(Administer)),
+    looks("GET", "/api/v1/audit", With(Administer)),
+    looks("GET", "/api/v1/compare/{dimension}", With(Ask)),
+    looks("GET", "/api/v1/exporters", With(Operate)),
+    looks("GET", "/api/v1/filter/complete", With(Ask)),
+    looks("GET", "/api/v1/flows", With(Ask)),
+    looks("GET", "/api/v1/holdings", With(Operate)),
+    looks("GET", "/api/v1/imports", With(Import)),
+    looks("GET", "/api/v1/imports/{feed}", With(Import)),
+    looks("GET", "/api/v1/inventory", With(Ask)),
+    looks("GET", "/api/v1/lateness", With(Ask)),
+    looks("GET", "/api/v1/learned", With(Name)),
+    looks("GET", "/api/v1/me", SignedOn),
+    looks("GET", "/api/v1/me/sessions", InPerson),
+    looks("GET", "/api/v1/me/tokens", InPerson),
+    looks("GET", "/api/v1/players/{id}", With(Ask)),
+    looks("GET", "/api/v1/players/{id}/frames", With(Ask)),
+    looks("GET", "/api/v1/recordings", With(Replay)),
+    looks("GET", "/api/v1/recordings/{name}", With(Replay)),
+    does(
+        "GET",
+        "/api/v1/recordings/{name}/file",
+        With(Share),
+        RecordingExported,
+    ),
+    looks("GET", "/api/v1/rules", With(Name)),
+    looks("GET", "/api/v1/rules/catalog", With(Name)),
+    looks("GET", "/api/v1/series", With(Ask)),
+    looks("GET", "/api/v1/series/{picture}", With(Ask)),
+    looks("GET", "/api/v1/top/{dimension}", With(Ask)),
+    looks("GET", "/api/v1/top/{dimension}/{picture}", With(Ask)),
+    looks("GET", "/healthz", Everybody),
+    looks("GET", "/metrics", With(Operate)),
+    looks("GET", "/readyz", Everybody),
+    does(
+        "PATCH",
+        "/api/v1/accounts/{name}",
+        With(Administer),
+        AccountChanged,
+    ),
+    does("POST", "/api/v1/accounts", With(Administer), AccountMade),
+    does(
+        "POST",
+        "/api/v1/accounts/{name}/password",
+        With(Administer),
+        PasswordReset,
+    ),
+    does("POST", "/api/v1/imports", With(Import), CaptureImported),
+    does("POST", "/api/v1/me/password", InPerson, PasswordChanged),
+    does("POST", "/api/v1/me/tokens", InPerson, TokenMade),
+    does("POST", "/api/v1/players", With(Ask), Replayed),
+    looks("POST", "/api/v1/players/{id}", With(Ask)),
+    does("POST", "/api/v1/reclassify", With(Name), Reclassified),
+    does("POST", "/api/v1/recordings", With(Record), RecordingCut),
+    does(
+        "POST",
+        "/api/v1/recordings/{name}/keep",
+        With(Record),
+        RecordingKept,
+    ),
+    does(
+        "POST",
+        "/api/v1/recordings/{name}/notes",
+        With(Record),
+        NoteWritten,
+    ),
+    does(
+        "POST",
+        "/api/v1/recordings/{name}/stop",
+        With(Record),
+        RecordingStopped,
+    ),
+    does("POST", "/api/v1/reels", With(Import), RecordingImported),
+    does("POST", "/api/v1/sign-off", InPerson, SignedOff),
+    does("POST", "/api/v1/sign-on", Everybody, Act::SignedOn),
+    does("POST", "/api/v1/welcome", Everybody, Welcomed),
+    does("PUT", "/api/v1/rules", With(Name), RulesChanged),
 ];
 
 /// What a request to a route needs; `None` if nobody has said.
-pub(crate) fn access(method: &Method, route: &str) -> Option<Access> {
+pub(crate) fn rule(method: &Method, route: &str) -> Option<&'static Rule> {
     // What is sent without a body is the same otherwise.
     let method = match *method {
         Method::HEAD => &Method::GET,
         _ => method,
     };
-    let found = ROUTES
-        .iter()
-        .find(|(its_method, its_route, _)| *its_method == method.as_str() && *its_route == route);
-    found.map(|(_, _, access)| *access)
+    let mut rules = ROUTES.iter();
+    rules.find(|rule| rule.method == method.as_str() && rule.route == route)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What changes nothing that outlives a page: a view that moves is told to stop, and ends.
+    const OF_A_PAGE: [(&str, &str); 2] = [
+        ("DELETE", "/api/v1/players/{id}"),
+        ("POST", "/api/v1/players/{id}"),
+    ];
 
     #[test]
     fn every_route_says_what_it_needs_and_no_other_is_here() {
@@ -84,8 +196,16 @@ mod tests {
         }
         for (method, route) in &routes {
             let method: Method = method.parse().unwrap();
-            assert!(access(&method, route).is_some(), "{method} {route}");
+            assert!(rule(&method, route).is_some(), "{method} {route}");
         }
         assert_eq!(routes.len(), ROUTES.len());
+    }
+
+    #[test]
+    fn whatever_changes_something_is_noted() {
+        for rule in ROUTES.iter().filter(|rule| rule.method != "GET") {
+            let is_of_a_page = OF_A_PAGE.contains(&(rule.method, rule.route));
+            assert_eq!(rule.act.is_none(), is_of_a_page, "{rule:?}");
+        }
     }
 }
