@@ -14,6 +14,7 @@ use super::Manifest;
 use super::copying::{copy_file, copy_folder, copy_tape, move_folder, sync_folder};
 use super::recordings::Recordings;
 use crate::config::{Config, make_private_folder};
+use crate::server::Running;
 use crate::server::checkpoint::CheckpointFolder;
 use crate::server::embedded::Embedded;
 
@@ -166,12 +167,7 @@ async fn store_of_running(config: &Config) -> Result<Option<Store>> {
 }
 
 fn socket_of_running(config: &Config) -> Option<PathBuf> {
-    #[derive(serde::Deserialize)]
-    struct Running {
-        engine: Option<PathBuf>,
-    }
-    let text = fs::read(config.path("running.json")).ok()?;
-    serde_json::from_slice::<Running>(&text).ok()?.engine
+    Running::in_data_dir(config)?.engine
 }
 
 /// The configuration as it is in force, for whoever restores it: it is not read again by itself.

@@ -13,6 +13,7 @@ use super::DoctorArgs;
 use crate::config::Config;
 use crate::open_files::ENOUGH;
 use crate::output::{print_text, si};
+use crate::server::Running;
 
 /// A finding: what was looked at, how it is, and what to do if it is not right.
 struct Finding {
@@ -33,15 +34,15 @@ enum State {
 /// Looks at everything, prints it, and fails if `serve` would.
 pub(crate) fn doctor(args: &DoctorArgs) -> Result<()> {
     let config = Config::load(&args.config)?;
+    let running = Running::in_data_dir(&config).filter(|running| is_alive(running.pid));
+    let is_ours = |address: &SocketAddr| {
+        let running = running.as_ref();
+        running.is_some_and(|it| it.http == *address || it.listen.contains(address))
+    };
     let mut findings = vec![engine(&config), receive_buffer(&config)];
-    findings.extend(
-        config
-            .listen
-            .addresses
-            .iter()
-            .map(|address| udp_port(*address)),
-    );
-    findings.push(http_port(config.http));
+    let addresses = config.listen.addresses.iter();
+    findings.extend(addresses.map(|address| udp_port(*address, is_ours(address))));
+    findings.push(http_port(config.http, is_ours(&config.http)));
     findings.push(disk(&config.data_dir));
     findings.push(open_files());
     findings.push(clock(flow::clock::now(), synchronised()));
@@ -129,44 +130,48 @@ fn receive_buffer(config: &Config) -> Finding {
     }
 }
 
-fn udp_port(address: SocketAddr) -> Finding {
-    let part = "UDP port";
-    match UdpSocket::bind(address) {
-        Ok(_) => Finding {
-            part,
-            state: State::Good,
-            text: format!("{address} is free"),
-        },
-        Err(error) => {
-            let text =
-                format!("{address}: {error}; end what uses it, or choose others with --listen");
-            Finding {
-                part,
-                state: State::Bad,
-                text,
-            }
-        }
-    }
+fn is_alive(pid: u32) -> bool {
+    Path::new("/proc").join(pid.to_string()).exists()
 }
 
-fn http_port(address: SocketAddr) -> Finding {
-    let part = "HTTP port";
-    match TcpListener::bind(address) {
-        Ok(_) => Finding {
-            part,
-            state: State::Good,
-            text: format!("{address} is free"),
-        },
-        Err(error) => {
-            let text =
-                format!("{address}: {error}; end what uses it, or choose another with --http");
-            Finding {
-                part,
-                state: State::Bad,
-                text,
-            }
-        }
-    }
+fn udp_port(address: SocketAddr, is_ours: bool) -> Finding {
+    let bound = UdpSocket::bind(address).map(drop);
+    port(
+        "UDP port",
+        (address, is_ours),
+        bound,
+        "others with --listen",
+    )
+}
+
+fn http_port(address: SocketAddr, is_ours: bool) -> Finding {
+    let bound = TcpListener::bind(address).map(drop);
+    port(
+        "HTTP port",
+        (address, is_ours),
+        bound,
+        "another with --http",
+    )
+}
+
+fn port(
+    part: &'static str,
+    (address, is_ours): (SocketAddr, bool),
+    bound: std::io::Result<()>,
+    other: &str,
+) -> Finding {
+    let (state, text) = match bound {
+        Ok(()) => (State::Good, format!("{address} is free")),
+        Err(_) if is_ours => (
+            State::Good,
+            format!("{address} is this data directory's own, which is being served"),
+        ),
+        Err(error) => (
+            State::Bad,
+            format!("{address}: {error}; end what uses it, or choose {other}"),
+        ),
+    };
+    Finding { part, state, text }
 }
 
 /// Room for a day of a small network; below it retention starts to bite at once.
@@ -274,12 +279,14 @@ mod tests {
     #[test]
     fn a_port_in_use_is_bad_and_named() {
         let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let finding = udp_port(taken.local_addr().unwrap());
+        let address = taken.local_addr().unwrap();
+        let finding = udp_port(address, false);
         assert!(
             finding.state == State::Bad && finding.text.contains("--listen"),
             "{}",
             finding.text
         );
+        assert!(udp_port(address, true).state == State::Good);
     }
 
     #[test]

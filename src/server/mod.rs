@@ -65,7 +65,7 @@ use api::router::Api;
 use collector::capture::Mirror;
 use collector::listen::QueueSender;
 use flow::clock;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -85,7 +85,7 @@ use road::{Receiving, Road};
 use shared::Shared;
 
 /// Where a server listens, for whoever started it: `running.json` in the data directory.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Running {
     /// Process id.
     pub(crate) pid: u32,
@@ -96,6 +96,16 @@ pub(crate) struct Running {
     /// The embedded engine's socket.
     pub(crate) engine: Option<PathBuf>,
 }
+
+impl Running {
+    /// The server that works in this data directory, if it says so.
+    pub(crate) fn in_data_dir(config: &Config) -> Option<Self> {
+        let text = std::fs::read(config.path(RUNNING_FILE)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+}
+
+const RUNNING_FILE: &str = "running.json";
 
 /// A started product.
 pub(crate) struct Server {
@@ -191,7 +201,7 @@ impl Server {
             .with_pages(ui::pages::answer)
             .with_studio(Arc::new(studio::RunningStudio));
         let receiving = Receiving::start(gates.listener, gates.mirrors, &road.wire, &lives)?;
-        let running_file = config.path("running.json");
+        let running_file = config.path(RUNNING_FILE);
         durable::replace(&running_file, &running)?;
         Ok(Self {
             running,

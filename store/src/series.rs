@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::error::StoreError;
 use crate::grouping::Grouping;
-use crate::plan::Horizon;
+use crate::plan::{Horizon, Tier};
 use crate::question::{Line, Quantity, Series, Subject, Window};
 use crate::select::{Clients, Grid, Selection};
 use crate::sql::Sql;
@@ -20,6 +20,9 @@ pub(crate) use largest::{finds_lines, numbered, of_largest};
 pub(crate) const POINTS_MAX: u64 = 2000;
 /// Points of a line that the planner aims at, at most.
 const POINTS_WANTED: u64 = 300;
+/// Points are finer than the finest sums in windows up to this length only: such a series is made of all the records, and a page asks for
+/// it every second.
+const FINE_MAX: Duration = Duration::from_secs(300);
 /// Seconds of a point that people can read: divisors and multiples of minutes, hours and days.
 const STEPS_S: [u64; 18] = [
     1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400,
@@ -53,7 +56,11 @@ pub(crate) fn grid(window: Window, step: Option<Duration>) -> Result<Grid, Store
         None => STEPS_S
             .into_iter()
             .map(Duration::from_secs)
-            .find(|step| length.div_duration_f64(*step) <= POINTS_WANTED as f64)
+            .find(|step| {
+                let is_of_sums = Tier::TenSeconds.width_s() <= step.as_secs();
+                let points = length.div_duration_f64(*step);
+                points <= POINTS_WANTED as f64 && (is_of_sums || length <= FINE_MAX)
+            })
             .unwrap_or_else(|| {
                 Duration::from_secs((length.as_secs() / POINTS_WANTED / 86_400 + 1) * 86_400)
             }),
@@ -229,8 +236,15 @@ mod tests {
                 .as_secs()
         };
         assert_eq!(
-            [step(60), step(600), step(3600), step(86_400)],
-            [1, 2, 20, 300]
+            [
+                step(60),
+                step(300),
+                step(301),
+                step(900),
+                step(3600),
+                step(86_400)
+            ],
+            [1, 1, 10, 10, 20, 300]
         );
         assert_eq!(step(20 * 365 * 86_400), 2_160_000 / 86_400 * 86_400);
     }

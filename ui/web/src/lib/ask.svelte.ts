@@ -18,6 +18,10 @@ import { api, status } from './status.svelte';
 
 /** How often what is live is asked. */
 const LIVE_MS = 1000;
+/** The server gives up a question before; longer waits a dead connection. */
+const ANSWER_MS_MAX = 150_000;
+/** A player that is gone is made again after this. */
+const AGAIN_MS = 1000;
 /** A player takes no more views than this; further ones are asked by themselves at its position. */
 export const PLAYER_VIEWS_MAX = 12;
 
@@ -58,6 +62,7 @@ class Asked<T> implements Answer<T> {
   error = $state.raw<Failure | undefined>();
   since = $state<number | undefined>();
   #busy = $state(true);
+  #route: string | undefined;
   readonly polling = new Polling<T>(
     {
       value: (value) => {
@@ -72,6 +77,22 @@ class Asked<T> implements Answer<T> {
     },
     timers,
   );
+
+  /** Asks this from now on. That one thing is missing says nothing of another. */
+  ask(route: string, every: number | undefined, finish = false): void {
+    if (route !== this.#route && this.error?.kind === 'missing') this.error = undefined;
+    this.#route = route;
+    this.polling.ask(asking<T>(route, every), every, finish);
+  }
+
+  /** Nothing is asked any more, and an old answer is none to what is asked next. */
+  clear(): void {
+    this.polling.stop();
+    this.#route = undefined;
+    this.value = undefined;
+    this.error = undefined;
+    this.since = undefined;
+  }
 
   get loading(): boolean {
     return this.#busy && this.value === undefined && this.error === undefined;
@@ -92,7 +113,8 @@ const asking =
   <T>(route: string, every: number | undefined) =>
   (signal: AbortSignal): Promise<T> => {
     const isShared = every !== undefined && isLive(route);
-    return api(route, { signal, ...(isShared && { headers: SHARED }) }) as Promise<T>;
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS_MAX)]);
+    return api(route, { signal: limited, ...(isShared && { headers: SHARED }) }) as Promise<T>;
   };
 
 /** What the page is about, for what is around it. */
@@ -159,7 +181,9 @@ export function question<T>(
   liveMs = LIVE_MS,
 ): Answer<T> {
   const answer = new Asked<T>();
-  follow(answer, route, liveMs);
+  follow(answer, route, liveMs, undefined, () => {
+    answer.clear();
+  });
   return answer;
 }
 
@@ -175,10 +199,12 @@ export function resource<T>(
   $effect(() => {
     // Asked anew when somebody says so.
     void turn;
-    if (path === undefined) return;
     const wanted = path;
     const every = everySeconds && everySeconds * 1000;
-    answer.polling.ask(asking<T>(wanted, every), every);
+    untrack(() => {
+      if (wanted === undefined) answer.clear();
+      else answer.ask(wanted, every);
+    });
     return () => {
       answer.polling.stop();
     };
@@ -191,12 +217,15 @@ export function resource<T>(
   });
 }
 
-/** Keeps a question asked as the clock moves. */
+/** Keeps a question asked as the clock moves. `rest` ends it while there is none. */
 function follow<T>(
   answer: Asked<T>,
   route: (moment: Record<string, string>) => string | undefined,
   liveMs = LIVE_MS,
   only?: () => string,
+  rest = () => {
+    answer.polling.stop();
+  },
 ): void {
   const clause = only ?? getContext<(() => string) | undefined>(SUBJECT) ?? nothing;
   // By the second, as a position of a player changes ten times in it.
@@ -211,12 +240,11 @@ function follow<T>(
   });
   const every = $derived(clock.isLive && !clock.inRecording ? liveMs : undefined);
   $effect(() => {
-    if (path === undefined) {
-      answer.polling.stop();
-      return;
-    }
-    const wanted = path;
-    answer.polling.ask(asking<T>(wanted, every), every, heldAt !== undefined);
+    const [wanted, often, isHeld] = [path, every, heldAt !== undefined];
+    untrack(() => {
+      if (wanted === undefined) rest();
+      else answer.ask(wanted, often, isHeld);
+    });
   });
   $effect(() => () => {
     answer.polling.stop();
@@ -232,6 +260,8 @@ export function routeOf(view: View, moment: Parameters): string {
   if ('series' in view) return path('/api/v1/series', { ...moment, ...view.series });
   return path('/api/v1/flows', { ...moment, ...view.flows });
 }
+
+const NO_VIEW: View = { series: { by: 'octets' } };
 
 /** The views of the page while a recording plays. */
 class Stage {
@@ -251,25 +281,27 @@ class Stage {
   }
 
   /** Begins anew, once all that changes at the same time has changed. */
-  changed(): void {
+  changed(afterMs = 0): void {
     clearTimeout(this.#due);
     this.#due = window.setTimeout(() => {
       this.#begin();
-    });
+    }, afterMs);
   }
 
   #begin(): void {
     const { recording, known } = router.shared;
-    if (!clock.playing || recording === undefined || this.#views.size === 0) {
+    if (!clock.playing || recording === undefined) {
       player.stop();
       return;
     }
     const entries = [...this.#views].slice(0, PLAYER_VIEWS_MAX);
-    const views = Object.fromEntries(entries.map(([name, { view }]) => [name, view]));
+    // Where a page has none its time goes on all the same: a player shows at least one.
+    const views = entries.length > 0 ? entries.map(([name, { view }]) => [name, view]) : [['none', NO_VIEW]];
     const { filter, moment } = narrowed(entries[0]?.[1].subject ?? '');
     const position = player.position ?? (moment.kind === 'paused' ? moment.asOf : undefined);
+    const rest = { filter, window: clock.last, knowledge: known, position };
     void player.play(
-      { recording, views, filter, window: clock.last, knowledge: known, position },
+      { recording, views: Object.fromEntries(views) as Record<string, View>, ...rest },
       {
         frame: (frame) => {
           this.#deliver(frame);
@@ -278,7 +310,12 @@ class Stage {
           for (const { answer } of this.#views.values()) answer.error = error;
           if (player.state) return;
           status.notice = { text: `The recording cannot be played: ${error.error}` };
-          clock.stop();
+          // Held where it was.
+          if (position) clock.pause(Date.parse(position));
+          else clock.stop();
+        },
+        gone: () => {
+          this.changed(AGAIN_MS);
         },
       },
     );
@@ -304,6 +341,15 @@ export function watchStage(): void {
   $effect(() => {
     void programme;
     stage.changed();
+  });
+  const recording = $derived(router.shared.recording);
+  let before = untrack(() => recording);
+  $effect(() => {
+    // Another one does not play by itself, nor from there, nor between the marks of this one.
+    if (recording === before) return;
+    before = recording;
+    player.marks = {};
+    clock.stop();
   });
   $effect(() => {
     // It came to its end: held there.

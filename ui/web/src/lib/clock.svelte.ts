@@ -5,6 +5,7 @@ import type { Lateness, Recorded } from './api/schema';
 import type { Failure } from './fetching';
 import { type Incomplete, incomplete } from './lateness';
 import { player } from './player.svelte';
+import { asFar } from './recordings';
 import { router } from './router.svelte';
 
 /** A stretch of time in milliseconds since 1970; `to` is not in it. */
@@ -108,8 +109,7 @@ class Clock {
   }
 
   /** Holds the time that is shown. */
-  pause(): void {
-    const at = this.position;
+  pause(at = this.position): void {
     this.stop();
     router.share({ moment: { kind: 'paused', last: this.last, asOf: iso(at) } });
   }
@@ -166,6 +166,11 @@ class Clock {
   setAll(): void {
     this.stop();
     router.share({ moment: { kind: 'all' } });
+  }
+
+  /** What the server says of a recording by now, if it is still the one that is shown. */
+  hear(recorded: Recorded): void {
+    if (recorded.id === this.recorded?.id) this.recorded = asFar(recorded, Date.now());
   }
 
   /** Ends playing. */

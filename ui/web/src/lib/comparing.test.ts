@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Comparison, Difference, Group } from './api/schema';
-import { altogether, changed, compareRoute, tally, times, told } from './comparing';
+import type { Comparison, Difference, Group, Verdict } from './api/schema';
+import { altogether, changed, compareRoute, lifeTone, tally, times, told } from './comparing';
 
 const plain = (shown: string) => shown.replaceAll('\u00a0', ' ');
 const query = (route: string | undefined) => Object.fromEntries(new URLSearchParams(route?.split('?')[1]));
@@ -88,6 +88,17 @@ describe('in sentences', () => {
     expect(all(0, 100)).toBe('Nothing was there before; now there are 800 bit/s.');
     expect(all(100, 0)).toBe('Nothing is there any more; there were 800 bit/s.');
     expect(all(0, 0)).toBe('There are no flows on either side.');
+  });
+
+  it('welcomes what became faster', () => {
+    const tones = [['slower', 'larger'], ['faster'], ['gone'], []] as Verdict[][];
+    expect(tones.map((verdicts) => lifeTone(difference(verdicts, group(1), group(1))))).toEqual([
+      'bad',
+      'good',
+      undefined,
+      undefined,
+    ]);
+    expect(lifeTone(undefined)).toBeUndefined();
   });
 
   it('counts what became of them', () => {

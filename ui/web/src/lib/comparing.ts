@@ -140,6 +140,10 @@ export const VERDICTS: Record<Verdict, string> = {
   same: 'the same',
 };
 
+/** Whether what became of the life of its flows is welcome. */
+export const lifeTone = (row: Difference | undefined): 'bad' | 'good' | undefined =>
+  row?.verdicts.includes('slower') ? 'bad' : row?.verdicts.includes('faster') ? 'good' : undefined;
+
 /** How many rows have each verdict. */
 export function tally(rows: Difference[]): Record<Verdict, number> {
   const found = { new: 0, gone: 0, larger: 0, smaller: 0, slower: 0, faster: 0, same: 0 };

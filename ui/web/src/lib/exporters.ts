@@ -8,17 +8,22 @@ import { ago } from './when';
 const SILENT_MS_MIN = 120_000;
 /** A share that is lost on the way and changes what answers say. */
 const LOSSY = 0.001;
-/** A clock that is further off puts flows visibly elsewhere. */
-const CLOCK_OFF_MS = 5000;
+/** A clock that is further off puts flows into the wrong minute; as the server's hints have it (`flow/src/hints.rs`). */
+const CLOCK_OFF_MS = 2000;
 
 /** After how much time without a datagram it is silent: three times its active timeout, at least two minutes. */
 export function silentAfterMs(exporter: ExporterHealth): number {
   return Math.max(SILENT_MS_MIN, 3000 * (exporter.active_timeout_s ?? 0));
 }
 
+/** Whether nothing comes from it any more. What was imported has no more to say. */
 export function isSilent(exporter: ExporterHealth, now: number): boolean {
-  return now - Date.parse(exporter.last_seen) > silentAfterMs(exporter);
+  return exporter.feed === 0 && now - Date.parse(exporter.last_seen) > silentAfterMs(exporter);
 }
+
+/** Whether its clock is so far off that it matters. */
+export const isClockOff = ({ clock_offset_ms }: ExporterHealth): boolean =>
+  Math.abs(clock_offset_ms ?? 0) > CLOCK_OFF_MS;
 
 /** How many there are, and how many of them are heard. One of several observation domains is heard if one of these is. */
 export function heard(all: ExporterHealth[], now: number): { all: number; heard: number } {
@@ -55,10 +60,7 @@ export function troubles(all: ExporterHealth[], now: number): Trouble[] {
     if (broken > 0) say('warn', `${count(broken)} could not be decoded`);
     if (exporter.waiting_for_template > 0)
       say('warn', `${count(exporter.waiting_for_template)} wait for their template`);
-    const offset = exporter.clock_offset_ms;
-    if (offset !== undefined && offset !== null && Math.abs(offset) > CLOCK_OFF_MS) {
-      say('warn', `its clock is ${duration(Math.abs(offset))} ${offset < 0 ? 'behind' : 'ahead'}`);
-    }
+    if (isClockOff(exporter)) say('warn', `its clock is ${clockWords(exporter.clock_offset_ms)}`);
     return mine;
   });
   return found.sort((a, b) => Number(a.tone === 'warn') - Number(b.tone === 'warn'));

@@ -1,5 +1,7 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { failure, isLive, path, sentence } from './fetching';
+import { Failed, failure, fetchJson, isLive, path, sentence } from './fetching';
 
 describe('a path', () => {
   it('has what is said, and nothing else', () => {
@@ -52,8 +54,59 @@ describe('a failure', () => {
       error: 'The server answered with status 418 and no reason.',
     });
   });
+  it('has nothing at work unseen in it', () => {
+    const body = { error: 'no ‘\u202eexe’', detail: `Code: 62.\n${'x'.repeat(9000)}` };
+    const { error, detail } = failure(400, body);
+    expect(error).toBe('No ‘⟨202E⟩exe’.');
+    expect(detail?.slice(0, 11)).toBe('Code: 62. x');
+    expect(detail).toHaveLength(4000);
+  });
   it('is a sentence', () => {
     expect(sentence('the store is down')).toBe('The store is down.');
     expect(sentence('Wait…')).toBe('Wait…');
+  });
+});
+
+describe('a request', () => {
+  /** What comes of it, and whether a server was reached, where one answers so. */
+  async function outcome(answer: RequestListener, signal?: AbortSignal) {
+    const server = createServer(answer).listen(0, '127.0.0.1');
+    await new Promise((done) => server.once('listening', done));
+    const { port } = server.address() as AddressInfo;
+    const reached: boolean[] = [];
+    try {
+      const init = signal ? { signal } : {};
+      const value = await fetchJson(`http://127.0.0.1:${String(port)}/`, init, (is) => reached.push(is));
+      return { value, reached };
+    } catch (error) {
+      return { kind: error instanceof Failed ? error.failure.kind : (error as Error).name, reached };
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  }
+
+  it('has an answer, or none to speak of', async () => {
+    expect(await outcome((_, it) => it.end('{"a":1}'))).toEqual({ value: { a: 1 }, reached: [true] });
+    expect(await outcome((_, it) => it.writeHead(204).end())).toEqual({ value: undefined, reached: [true] });
+  });
+
+  it('may break off in the middle of its answer', async () => {
+    const breaks: RequestListener = (_, it) => {
+      it.writeHead(200, { 'content-length': '100' });
+      it.write('{"a":', () => it.destroy());
+    };
+    expect(await outcome(breaks)).toEqual({ kind: 'unreachable', reached: [false] });
+  });
+
+  it('may be answered by something else', async () => {
+    const signIn: RequestListener = (_, it) => it.end('<!doctype html><title>Sign in</title>');
+    expect(await outcome(signIn)).toEqual({ kind: 'unreachable', reached: [false] });
+  });
+
+  it('is given up after a time, which is not what somebody does who wants it no more', async () => {
+    const never: RequestListener = () => undefined;
+    expect(await outcome(never, AbortSignal.timeout(50))).toEqual({ kind: 'unreachable', reached: [false] });
+    expect(await outcome(never, AbortSignal.abort())).toEqual({ kind: 'AbortError', reached: [] });
   });
 });

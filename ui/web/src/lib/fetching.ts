@@ -1,6 +1,11 @@
 /** One request to the server, and what can go wrong with it. */
 
 import type { ErrorBody } from './api/schema';
+import { harmless } from './names';
+
+/** The server's words may hold what somebody wrote into an address. */
+const SENTENCE_MAX = 600;
+const DETAIL_MAX = 4000;
 
 /** Why there is no answer. */
 export interface Failure {
@@ -49,21 +54,32 @@ export async function fetchJson(
   onServer: (reached: boolean) => void = () => undefined,
 ): Promise<unknown> {
   let response: Response;
+  let text: string;
   try {
     response = await fetch(route, { ...init, headers: { accept: 'application/json', ...init.headers } });
+    // A connection may break in the middle of it, too.
+    text = await response.text();
   } catch (error) {
-    if (init.signal?.aborted) throw error;
+    if (init.signal?.aborted && !isLate(init.signal)) throw error;
     onServer(false);
     throw new Failed({ kind: 'unreachable', error: 'The server does not answer.' });
   }
-  const text = await response.text();
   const body = parsed(text);
   // Between us and the server something else may answer, which has no JSON for us.
-  const isOurs = body !== undefined || response.ok;
+  const isOurs = body !== undefined || (response.ok && text === '');
   onServer(isOurs);
-  if (response.ok) return body;
-  throw new Failed(failure(response.status, body));
+  if (response.ok && isOurs) return body;
+  throw new Failed(response.ok ? STRANGER : failure(response.status, body));
 }
+
+const STRANGER: Failure = {
+  kind: 'unreachable',
+  error: 'Something else answers in place of the server, such as a proxy that wants a sign-in.',
+};
+
+/** Whether it was given up for the time it took, and not because nobody wants it any more. */
+const isLate = ({ reason }: AbortSignal): boolean =>
+  reason instanceof DOMException && reason.name === 'TimeoutError';
 
 function parsed(text: string): unknown {
   try {
@@ -83,8 +99,8 @@ export function failure(status: number, body: unknown): Failure {
   }
   return {
     kind: kind(status),
-    error: sentence(said.error),
-    detail: said.detail ?? undefined,
+    error: sentence(harmless(said.error, SENTENCE_MAX)),
+    detail: said.detail ? harmless(said.detail.replace(/\s+/g, ' '), DETAIL_MAX) : undefined,
     parameter: said.parameter ?? undefined,
     column: said.column ?? undefined,
   };

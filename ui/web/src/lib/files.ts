@@ -45,7 +45,9 @@ export function sendFile(
     signal.addEventListener('abort', () => {
       request.abort();
     });
-    request.send(file);
+    // Nobody hears of an abort that came before.
+    if (signal.aborted) reject(new DOMException('Cancelled', 'AbortError'));
+    else request.send(file);
   });
 }
 

@@ -12,6 +12,7 @@ describe('filters', () => {
     expect(and('', 'tcp')).toBe('tcp');
     expect(and('tcp', 'app "x"')).toBe('tcp and app "x"');
     expect(and('tcp or udp', 'app "x"')).toBe('(tcp or udp) and app "x"');
+    expect(and('(tcp)or\tudp', 'app "x"')).toBe('((tcp)or\tudp) and app "x"');
     expect(and('tcp and app "x"', 'app "x"')).toBe('tcp and app "x"');
   });
 

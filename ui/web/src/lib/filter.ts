@@ -33,7 +33,7 @@ export function and(filter: string, clause: string): string {
   const there = filter.trim();
   if (!there) return clause;
   if (there === clause || there.endsWith(` and ${clause}`)) return there;
-  return / or /i.test(there) ? `(${there}) and ${clause}` : `${there} and ${clause}`;
+  return /\bor\b/i.test(there) ? `(${there}) and ${clause}` : `${there} and ${clause}`;
 }
 
 /** Both, whatever stands in them: what is asked, rather than what somebody reads. */

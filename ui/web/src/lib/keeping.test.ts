@@ -29,6 +29,11 @@ describe('what is kept', () => {
     expect(recordings?.full).toContain('2 recordings; 1 of them held on the tape: 1.00\u00a0GB of their own');
   });
 
+  it('does not call nothing what it does not know yet', () => {
+    const [, flows, recordings] = kept(HOLDINGS, undefined, undefined, now);
+    expect([flows?.full, recordings?.full]).toEqual(['not known yet', 'not known yet']);
+  });
+
   it('knows nothing of flows where none are kept', () => {
     const titles = kept({ ...HOLDINGS, engine: 'none', tape_hours_max: null }, undefined, [], now);
     expect(titles.map(({ title }) => title.split(':')[0])).toEqual(['Tape', 'Recordings']);

@@ -21,10 +21,13 @@ export interface Kept {
 const octets = (n: number): string => text(amount(n));
 const plural = (n: number, one: string): string => `${count(n)} ${one}${n === 1 ? '' : 's'}`;
 
+/** What the server has not said yet is not known, which is not nothing. */
+const UNKNOWN = { share: 0, full: 'not known yet' };
+
 export function kept(
   holdings: Holdings,
   inventory: Inventory | undefined,
-  recordings: Recorded[],
+  recordings: Recorded[] | undefined,
   now: number,
 ): Kept[] {
   const all = [tape(holdings), taken(holdings, recordings)];
@@ -46,33 +49,45 @@ function tape({ tape_octets, tape_octets_max, tape_hours_max }: Holdings): Kept 
 }
 
 function flows({ flows_days }: Holdings, inventory: Inventory | undefined, now: number): Kept {
-  const first = inventory?.first ? Date.parse(inventory.first) : undefined;
-  const age = first === undefined ? 0 : Math.max(0, now - first);
-  const share = age / (flows_days * DAY_MS);
   return {
     title: 'Flow records',
-    share: Math.min(share, 1),
-    full:
-      first === undefined
-        ? 'none yet'
-        : `the oldest is ${duration(age)} old, of ${plural(flows_days, 'day')}: ${count(inventory?.flows ?? 0)} records, ${octets(inventory?.octets_on_disk ?? 0)}`,
+    ...(inventory ? aged(inventory, flows_days, now) : UNKNOWN),
     words: `Each goes ${plural(flows_days, 'day')} after it was stored. Questions about single flows reach as far back.`,
     setting: 'store.retention.flows_days',
   };
 }
 
-function taken({ recordings_octets_max }: Holdings, recordings: Recorded[]): Kept {
-  const own = recordings.reduce((sum, { counts }) => sum + counts.octets, 0);
-  const referenced = recordings.filter(({ counts }) => counts.octets === 0).length;
-  const share = own / Math.max(recordings_octets_max, 1);
-  const held = referenced > 0 ? `; ${count(referenced)} of them held on the tape` : '';
+function aged(
+  { first, flows, octets_on_disk }: Inventory,
+  days: number,
+  now: number,
+): Pick<Kept, 'share' | 'full'> {
+  if (!first) return { share: 0, full: 'none yet' };
+  const age = Math.max(0, now - Date.parse(first));
+  return {
+    share: Math.min(age / (days * DAY_MS), 1),
+    full: `the oldest is ${duration(age)} old, of ${plural(days, 'day')}: ${count(flows)} records, ${octets(octets_on_disk)}`,
+  };
+}
+
+function taken({ recordings_octets_max }: Holdings, recordings: Recorded[] | undefined): Kept {
   return {
     title: 'Recordings',
-    share,
-    full: `${plural(recordings.length, 'recording')}${held}: ${octets(own)} of their own, of ${octets(recordings_octets_max)} (${percent(share)})`,
+    ...(recordings ? filled(recordings, recordings_octets_max) : UNKNOWN),
     words:
       'None goes by itself: when they are full, another is refused until one is deleted. Those held on the tape count too, and are not in this bar.',
     setting: 'recordings.max_octets',
+  };
+}
+
+function filled(recordings: Recorded[], most: number): Pick<Kept, 'share' | 'full'> {
+  const own = recordings.reduce((sum, { counts }) => sum + counts.octets, 0);
+  const referenced = recordings.filter(({ counts }) => counts.octets === 0).length;
+  const share = own / Math.max(most, 1);
+  const held = referenced > 0 ? `; ${count(referenced)} of them held on the tape` : '';
+  return {
+    share,
+    full: `${plural(recordings.length, 'recording')}${held}: ${octets(own)} of their own, of ${octets(most)} (${percent(share)})`,
   };
 }
 

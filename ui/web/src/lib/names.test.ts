@@ -13,6 +13,7 @@ describe('names', () => {
     expect(harmless('\u007f\u0085')).toBe('␡⟨0085⟩');
     expect(harmless('exe\u202egnp.doc')).toBe('exe⟨202E⟩gnp.doc');
     expect(harmless('\u2066x\u2069\u200b\ufeff')).toBe('⟨2066⟩x⟨2069⟩⟨200B⟩⟨FEFF⟩');
+    expect(harmless('a\u00ad\u3164\u{e0041}b')).toBe('a⟨00AD⟩⟨3164⟩⟨E0041⟩b');
     expect(harmless(' \u00a0')).toBe('␠␠');
     expect(harmless('')).toBe('');
     expect(harmless('\ud800x')).toBe('\ufffdx');

@@ -5,17 +5,19 @@ export const NAME_MAX = 256;
 
 /**
  * Characters that do something instead of showing something: C0 and C1 controls, line and paragraph separators,
- * zero-width characters, and the controls of writing direction (Unicode's Bidi_Control), which make "gnp.exe" of "exe.png".
+ * zero-width characters, fillers and tags that look like nothing, and the controls of writing direction (Unicode's Bidi_Control),
+ * which make "gnp.exe" of "exe.png".
  */
 const UNSEEN =
   // eslint-disable-next-line no-control-regex -- control characters are what this looks for
-  /[\u0000-\u001f\u007f-\u009f\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]|\u034f|\udb40[\udc00-\udc7f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 function visible(character: string): string {
-  const code = character.charCodeAt(0);
+  const code = character.codePointAt(0) ?? 0;
   // Unicode has pictures of the ASCII controls.
   if (code < 0x20) return String.fromCharCode(0x2400 + code);
   if (code === 0x7f) return '\u2421';
+  // Half of a pair, alone.
   if (code >= 0xd800 && code <= 0xdfff) return '\ufffd';
   return `⟨${code.toString(16).toUpperCase().padStart(4, '0')}⟩`;
 }

@@ -2,7 +2,7 @@
 
 import type { ErrorBody, Knowledge, Made, PlayerState, View } from './api/schema';
 import { Failed, type Failure, failure } from './fetching';
-import { api, send } from './status.svelte';
+import { api, send, status } from './status.svelte';
 
 /** The data of an `event: frame`: the answers of all views for one moment. */
 export interface Frame {
@@ -41,6 +41,8 @@ export const SPEEDS = [0.1, 0.5, 1, 2, 5, 10, 30, 60, 100, 1000];
 export interface Listener {
   frame(frame: Frame): void;
   failure(failure: Failure): void;
+  /** It played, and is gone from the server, though nobody ended it. */
+  gone(): void;
 }
 
 class Player {
@@ -52,6 +54,10 @@ class Player {
   marks = $state.raw<{ from?: string | undefined; to?: string | undefined }>({});
   #id: string | undefined;
   #events: EventSource | undefined;
+  #listener: Listener | undefined;
+  #hasPlayed = false;
+  /** Grows with every command: an older one may be answered later. */
+  #told = 0;
   /** Grows with every programme: what an earlier one still says is not heard. */
   #turn = 0;
 
@@ -60,9 +66,10 @@ class Player {
     return this.state?.position;
   }
 
-  /** Makes a player and lets it play. Ends the one before. */
+  /** Makes a player and lets it play. Ends the one before, of which nothing is heard any more. */
   async play(programme: Programme, listener: Listener): Promise<void> {
     const turn = (this.#turn += 1);
+    const isOver = () => turn !== this.#turn;
     this.#close();
     const { position, recording, views, filter, window, knowledge } = programme;
     try {
@@ -71,22 +78,22 @@ class Player {
         ...(filter.trim() && { filter }),
         ...{ speed: this.speed, loop: this.looping },
       })) as Made;
-      if (turn !== this.#turn) {
+      if (isOver()) {
         void this.#end(made.id);
         return;
       }
       this.#id = made.id;
       this.state = made.state;
-      if (position && position < made.state.to) await this.tell({ do: 'seek', to: position });
+      this.#listener = listener;
+      this.#hasPlayed = false;
+      if (position && position < made.state.to) await this.#command({ do: 'seek', to: position });
+      if (isOver()) return;
       this.#listen(made.id, turn, listener);
-      await this.tell({ do: 'play' });
+      await this.#command({ do: 'play' });
     } catch (error) {
-      if (turn === this.#turn) this.stop();
-      listener.failure(
-        error instanceof Failed
-          ? error.failure
-          : { kind: 'failed', error: 'The player could not be started.' },
-      );
+      if (isOver()) return;
+      this.stop();
+      listener.failure(reason(error, 'The player could not be started.'));
     }
   }
 
@@ -95,10 +102,22 @@ class Player {
     if (command.do === 'speed') this.speed = command.times;
     if (command.do === 'loop') this.looping = command.on;
     if (command.do === 'marks') this.marks = { from: command.from, to: command.to };
+    const turn = this.#turn;
+    try {
+      await this.#command(command);
+    } catch (error) {
+      if (turn !== this.#turn) return;
+      const failure = reason(error, 'The player could not be told.');
+      if (failure.kind === 'missing') this.#gone(failure);
+      else status.notice = { text: failure.error };
+    }
+  }
+
+  async #command(command: Command): Promise<void> {
     if (!this.#id) return;
-    const [id, turn] = [this.#id, this.#turn];
-    const state = (await send('POST', `/api/v1/players/${id}`, command)) as PlayerState;
-    if (turn === this.#turn) this.state = state;
+    const [turn, told] = [this.#turn, (this.#told += 1)];
+    const state = (await send('POST', `/api/v1/players/${this.#id}`, command)) as PlayerState;
+    if (turn === this.#turn && told === this.#told) this.state = state;
   }
 
   /** Ends it. Where it was is known from the state before. */
@@ -121,18 +140,36 @@ class Player {
     });
     on('frame', (data) => {
       const frame = data as Frame;
+      this.#hasPlayed = true;
       this.state = frame.state;
       listener.frame(frame);
     });
-    // Ours has data; the browser's own, of a connection that broke, has none and heals by itself.
+    // Ours has data; the browser's own has none, and heals by itself unless the server knows this player no more.
     on('error', (data) => {
       listener.failure(failure(503, data));
     });
+    events.addEventListener('error', () => {
+      if (turn !== this.#turn || events.readyState !== EventSource.CLOSED) return;
+      this.#gone({ kind: 'missing', error: 'The player is gone.' });
+    });
+  }
+
+  /** One that has played is made anew; one that never did would be made again and again. */
+  #gone(failure: Failure): void {
+    const listener = this.#listener;
+    this.#events?.close();
+    this.#events = this.#id = this.#listener = undefined;
+    if (this.#hasPlayed) {
+      listener?.gone();
+      return;
+    }
+    this.stop();
+    listener?.failure(failure);
   }
 
   #close(): void {
     this.#events?.close();
-    this.#events = undefined;
+    this.#events = this.#listener = undefined;
     if (this.#id) void this.#end(this.#id);
     this.#id = undefined;
   }
@@ -145,5 +182,8 @@ class Player {
     }
   }
 }
+
+const reason = (error: unknown, otherwise: string): Failure =>
+  error instanceof Failed ? error.failure : { kind: 'failed', error: otherwise };
 
 export const player = new Player();

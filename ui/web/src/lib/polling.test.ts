@@ -114,6 +114,17 @@ describe('polling', () => {
     expect(waiting).toEqual([]);
   });
 
+  it('asks again after a mistake of the server if it goes on, and not if it was asked once', async () => {
+    const { polling: it } = polling();
+    const failed = () => Promise.reject(new Failed({ kind: 'failed', error: 'a bug' }));
+    it.ask(failed, 1000);
+    await settle();
+    expect([await next(), await next()]).toEqual([1000, 3000]);
+    it.ask(failed, undefined);
+    await settle();
+    expect(waiting).toEqual([]);
+  });
+
   it('is quiet when it was stopped', async () => {
     const { values, polling: it } = polling();
     const { given, ask } = held();

@@ -22,7 +22,8 @@ const BACK_OFF_MS_MAX = 8000;
  * One question that goes on: asked at once, then every `every` ms (never again if `undefined`).
  *
  * A question that takes long is asked less often: at least as long as it took passes before the next one, so that a page never
- * keeps the store busier than half the time. A failure that may pass is asked again, one that lies in the question is not.
+ * keeps the store busier than half the time. A failure that may pass is asked again, one that lies in the question is not. What
+ * goes on for hours outlives mistakes of the server, too.
  */
 export class Polling<T> {
   #ask: Ask<T> | undefined;
@@ -100,7 +101,10 @@ export class Polling<T> {
           ? error.failure
           : { kind: 'failed', error: 'This page made a mistake.', detail: String(error) };
       this.told.failure(failure);
-      if (failure.kind !== 'unreachable' && failure.kind !== 'later') return undefined;
+      const { kind } = failure;
+      const mayPass =
+        kind === 'unreachable' || kind === 'later' || (kind === 'failed' && this.#every !== undefined);
+      if (!mayPass) return undefined;
       this.#failures += 1;
       return Math.min(1000 * 2 ** (this.#failures - 1), BACK_OFF_MS_MAX);
     }

@@ -5,6 +5,7 @@ import { fetchJson } from './fetching';
 
 /** How often the server is asked how it is. */
 const EVERY_MS = 5000;
+const ANSWER_MS_MAX = 10_000;
 
 class Status {
   /** Whether the last request was answered. */
@@ -25,17 +26,23 @@ class Status {
 
   /** Asks now and then, until the returned function is called. */
   watch(): () => void {
+    let isAsking = false;
     const ask = async () => {
-      if (document.hidden) return;
+      if (document.hidden || isAsking) return;
+      isAsking = true;
       try {
-        // 503 is an answer too, with the same body.
-        const response = await fetch('/readyz', { headers: { accept: 'application/json' } });
+        // 503 is an answer too, with the same body. One that hangs is none: a browser has few connections.
+        const response = await fetch('/readyz', {
+          headers: { accept: 'application/json' },
+          signal: AbortSignal.timeout(ANSWER_MS_MAX),
+        });
         const body: unknown = await response.json();
         if (typeof body === 'object' && body !== null && 'parts' in body) this.readiness = body as Readiness;
         this.heard(true);
       } catch {
         this.heard(false);
       }
+      isAsking = false;
     };
     void ask();
     const timer = setInterval(() => void ask(), EVERY_MS);

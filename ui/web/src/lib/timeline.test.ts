@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { area, keptSpanMs, line, spanMs } from './timeline';
+import { area, keptSpanMs, line, placeOf, spanMs } from './timeline';
 
 const minutes = (n: number) => n * 60_000;
 
@@ -19,6 +19,11 @@ describe('the timeline', () => {
     expect(keptSpanMs(minutes(60), { from: minutes(-70), to: minutes(-55) }, 0)).toBe(minutes(180));
     // So little of it that no hand could hold it.
     expect(keptSpanMs(minutes(24 * 60), { from: minutes(-1), to: 0 }, 0)).toBe(minutes(60));
+  });
+
+  it('has a place for each time, and for a moment alone', () => {
+    expect([10, 15, 20].map((at) => placeOf(at, { from: 10, to: 20 }, 200))).toEqual([0, 100, 200]);
+    expect(placeOf(10, { from: 10, to: 10 }, 200)).toBe(0);
   });
 
   it('draws within its box', () => {

@@ -37,6 +37,11 @@ export function keptSpanMs(
   return suits ? there : spanMs(shown, now);
 }
 
+/** Where a time is, in pixels from the left, if so many stand for all of it. */
+export function placeOf(at: number, all: { from: number; to: number }, width: number): number {
+  return ((at - all.from) / Math.max(all.to - all.from, 1)) * width;
+}
+
 /** A closed curve over values, as the `d` of an SVG path in a box. */
 export function area(values: readonly number[], width: number, height: number): string {
   if (values.length === 0) return '';

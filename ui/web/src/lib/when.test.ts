@@ -48,6 +48,7 @@ describe('what people write', () => {
     ['2026-02-20 10:00 to 11:00', range('2026-02-20T09:00:00', '2026-02-20T10:00:00')],
     ['2026-02-20 to 2026-02-21', range('2026-02-19T23:00:00', '2026-02-21T23:00:00')],
     ['2026-02-20T10:00Z to 2026-02-20T11:00Z', range('2026-02-20T10:00:00', '2026-02-20T11:00:00')],
+    ['yesterday 10:00Z to yesterday 11:00Z', range('2026-03-01T10:00:00', '2026-03-01T11:00:00')],
     ['2026-02-20 10:42', { kind: 'paused', last: '15m', asOf: '2026-02-20T09:42:00.000Z' }],
   ])('%s', (text, expected) => {
     expect(understood(text, now)).toEqual(expected);
@@ -65,5 +66,15 @@ describe('marks of an axis', () => {
     expect(marks.map((it) => it.text)).toEqual(['09:10', '09:20', '09:30', '09:40', '09:50', '10:00']);
     const days = ticks(at('2026-02-20T12:00:00Z'), at('2026-02-23T12:00:00Z'), 3);
     expect(days.map((it) => it.text)).toEqual(['02-21', '02-22', '02-23']);
+  });
+  it('stand at whole days over the end of summer time', () => {
+    // Berlin put its clocks back on 2026-10-25.
+    const days = ticks(at('2026-10-23T12:00:00Z'), at('2026-10-27T12:00:00Z'), 4);
+    expect(days.map((it) => it.text)).toEqual(['10-24', '10-25', '10-26', '10-27']);
+    expect(days.map((it) => new Date(it.at).toISOString().slice(11, 16))).toEqual([
+      ...['22:00', '22:00', '23:00', '23:00'],
+    ]);
+    const spring = ticks(at('2026-03-27T12:00:00Z'), at('2026-03-31T12:00:00Z'), 4);
+    expect(spring.map((it) => it.text)).toEqual(['03-28', '03-29', '03-30', '03-31']);
   });
 });

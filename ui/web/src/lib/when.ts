@@ -115,11 +115,11 @@ function place(text: string, near: number, now: number): { at: number; hasTime: 
   if (hour === undefined) return { at: base.getTime(), hasTime: false };
   if (Number(hour) > 24 || Number(minute) > 59 || Number(second ?? 0) > 59) return undefined;
   if (zone) {
-    const utc = Date.parse(
-      `${named && /^\d/.test(named) ? named : new Date(near).toISOString().slice(0, 10)}T00:00:00Z`,
-    );
+    const days = named === 'yesterday' ? 1 : 0;
+    const utc = new Date((named ? now : near) - days * 86_400_000).toISOString().slice(0, 10);
+    const midnight = Date.parse(`${named && /^\d/.test(named) ? named : utc}T00:00:00Z`);
     return {
-      at: utc + (Number(hour) * 3600 + Number(minute) * 60 + Number(second ?? 0)) * 1000,
+      at: midnight + (Number(hour) * 3600 + Number(minute) * 60 + Number(second ?? 0)) * 1000,
       hasTime: true,
     };
   }
@@ -139,9 +139,13 @@ export function tickStep(spanMs: number, count: number): number {
 /** The marks of a time axis, at whole local times, and how they are written. */
 export function ticks(from: number, to: number, count: number): { at: number; text: string }[] {
   const step = tickStep(to - from, count);
-  const offset = new Date(from).getTimezoneOffset() * 60_000;
+  const offset = (at: number) => new Date(at).getTimezoneOffset() * 60_000;
+  const first = offset(from);
   const found = [];
-  for (let at = Math.ceil((from - offset) / step) * step + offset; at <= to; at += step) {
+  for (let local = Math.ceil((from - first) / step) * step; local + first <= to; local += step) {
+    // Summer time may begin or end in between; marks finer than an hour need not know.
+    const at = step > 3_600_000 ? local + offset(local + first) : local + first;
+    if (at < from || at > to) continue;
     const text =
       step >= 86_400_000 ? date(at).slice(5) : step < 60_000 ? clockTime(at) : clockTime(at).slice(0, 5);
     found.push({ at, text });
