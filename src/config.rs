@@ -10,6 +10,7 @@ use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use flow::application::ApplicationRule;
 use flow::site::{ExporterName, Rules, Site};
+use ipnet::IpNet;
 use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,11 @@ pub(crate) struct Config {
     pub(crate) sign_on: SignOn,
     /// How long they stay signed on.
     pub(crate) sessions: SessionsConfig,
+    /// The certificate that is shown, for HTTPS; HTTP if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<TlsConfig>,
+    /// Whom requests come through.
+    pub(crate) proxies: ProxiesConfig,
     /// Without sign-on, whether `http` may be an address that other machines reach: anybody there reads everything, and changes
     /// nothing.
     pub(crate) i_know_there_is_no_sign_on: bool,
@@ -61,6 +67,28 @@ pub(crate) enum SignOn {
     Required,
     /// Everybody who reaches the server is its operator.
     Off,
+}
+
+/// The files of a certificate. They are read again every minute.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsConfig {
+    /// The certificate, and behind it those that vouch for it, in PEM form.
+    pub(crate) certificate: PathBuf,
+    /// Its private key, in PEM form.
+    pub(crate) key: PathBuf,
+}
+
+/// The reverse proxies that are believed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ProxiesConfig {
+    /// Their subnets, `10.0.0.5/32` for one address. What they say in `X-Forwarded-For` is believed; of all others it is not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) addresses: Vec<IpNet>,
+    /// The header in which they name the account of whoever has signed on with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user_header: Option<String>,
 }
 
 /// How long people stay signed on.
@@ -129,6 +157,8 @@ impl Default for Config {
             http: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
             sign_on: SignOn::default(),
             sessions: SessionsConfig::default(),
+            tls: None,
+            proxies: ProxiesConfig::default(),
             i_know_there_is_no_sign_on: false,
             fields: None,
             log: LogConfig::default(),

@@ -13,6 +13,7 @@
 //! | `imports`, `rules` | captures in, names of things |
 //! | `recordings` | cut, shared, taken in |
 //! | [`players`] | views of a recording, or of the live past, as they move |
+//! | [`server`], [`tls`], [`proxies`] | connections: accepted, encrypted, made on behalf of others |
 //! | `sharing` | the same question by many at nearly the same time |
 //! | `view` | the one place that makes a question of what is to be shown |
 //! | `parameters` | what stands in an address: windows, filters |
@@ -35,6 +36,7 @@ pub mod people;
 mod pictures;
 pub mod plant;
 pub mod players;
+pub mod proxies;
 mod questions;
 mod recordings;
 pub mod router;
@@ -42,6 +44,7 @@ mod rules;
 pub mod server;
 mod sharing;
 pub mod studio;
+pub mod tls;
 mod view;
 
 pub use error::{ApiError, ErrorBody};

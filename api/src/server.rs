@@ -1,5 +1,6 @@
 //! The HTTP server around the router.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -8,18 +9,22 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
-use axum::http::Request;
+use axum::http::{HeaderValue, Request, header};
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tower::ServiceExt as _;
 
+use crate::proxies::Proxies;
 use crate::router::{Api, router};
+use crate::tls::Tls;
 
 /// Connections that are open at the same time.
 ///
@@ -56,23 +61,39 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
         .map_err(|source| ServerError::Bind { address, source })
 }
 
+/// How connections come in.
+#[derive(Clone, Default)]
+pub struct Entrance {
+    /// Encrypted, if there is a certificate.
+    pub tls: Option<Arc<Tls>>,
+    /// From others on behalf of whom.
+    pub proxies: Proxies,
+}
+
 /// Serves until `shutdown` ends; then it ends all players, whose listeners would wait for ever, and lets the other requests
 /// finish.
-pub async fn run(listener: TcpListener, api: Api, shutdown: impl Future<Output = ()> + Send) {
+pub async fn run(
+    listener: TcpListener,
+    entrance: Entrance,
+    api: Api,
+    shutdown: impl Future<Output = ()> + Send,
+) {
     let players = api.players.clone();
     let shutdown = async {
         shutdown.await;
         players.end_all();
     };
-    serve(listener, router(api), shutdown, HEAD_WAIT_MAX).await;
+    serve(listener, entrance, router(api), shutdown, HEAD_WAIT_MAX).await;
 }
 
 async fn serve(
     listener: TcpListener,
+    entrance: Entrance,
     router: Router,
     shutdown: impl Future<Output = ()> + Send,
     head_wait_max: Duration,
 ) {
+    let entrance = Arc::new(entrance);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(head_wait_max);
@@ -84,22 +105,54 @@ async fn serve(
             accepted = accept(&listener, &places) => accepted,
             () = &mut shutdown => break,
         };
-        let router = router.clone();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(peer));
-            router.clone().oneshot(request)
-        });
-        let connection = http.serve_connection(TokioIo::new(stream), service);
-        let connection = connections.watch(connection);
+        let (router, entrance, http) = (router.clone(), entrance.clone(), http.clone());
+        let watcher = connections.watcher();
         tokio::spawn(async move {
-            // A client that goes in the middle, or is too slow, is no trouble of ours.
-            let _ = connection.await;
+            let opened = timeout(head_wait_max, entrance.open(stream)).await;
+            // A client that goes in the middle, is too slow, or shakes no hands, is no trouble of ours.
+            if let Ok(Ok(stream)) = opened {
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let mut request = request.map(Body::new);
+                    entrance.proxies.settle(peer, &mut request);
+                    answer(router.clone(), request, entrance.tls.is_some())
+                });
+                let connection = http.serve_connection(TokioIo::new(stream), service);
+                let _ = watcher.watch(connection).await;
+            }
             drop(place);
         });
     }
     drop(listener);
     connections.shutdown().await;
+}
+
+/// What is read from and written to.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+impl Entrance {
+    async fn open(&self, stream: TcpStream) -> std::io::Result<Box<dyn Stream>> {
+        Ok(match &self.tls {
+            None => Box::new(stream),
+            Some(tls) => Box::new(tls.accept(stream).await?),
+        })
+    }
+}
+
+/// Browsers that have come by TLS come by nothing else for a year (RFC 6797).
+const BY_TLS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+async fn answer(
+    router: Router,
+    request: Request<Body>,
+    is_tls: bool,
+) -> Result<Response, Infallible> {
+    let mut response = router.oneshot(request).await?;
+    if is_tls {
+        let headers = response.headers_mut();
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, BY_TLS_ONLY);
+    }
+    Ok(response)
 }
 
 /// The next connection, when there is a place for it.
@@ -123,6 +176,7 @@ async fn accept(
 
 #[cfg(test)]
 mod tests {
+    use axum::extract::ConnectInfo;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::sync::{oneshot, watch};
@@ -157,6 +211,7 @@ mod tests {
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(serve(
             listener,
+            Entrance::default(),
             router,
             async { stopped.await.unwrap_or_default() },
             Duration::from_millis(100),

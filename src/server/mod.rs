@@ -13,6 +13,7 @@
 //! | `intake` | counters of what never reached the tape, noted by the clock |
 //! | `durable` | files that are replaced as a whole |
 //! | `searching`, `mending` | going on after the checkpoint was lost, or what the store had |
+//! | `entrance` | how the pages and the API are come to: TLS, proxies |
 //! | `embedded` | the embedded store's process |
 //! | `archive` | recordings: cut, kept, shared, taken in |
 //! | `importing` | capture files onto the tape |
@@ -32,6 +33,7 @@ pub(crate) mod checkpoint;
 mod decoding;
 pub(crate) mod durable;
 pub(crate) mod embedded;
+mod entrance;
 mod gates;
 mod holding;
 mod identity;
@@ -62,6 +64,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use api::people::People;
 use api::router::Api;
+use api::server::Entrance;
 use collector::capture::Mirror;
 use collector::listen::QueueSender;
 use flow::clock;
@@ -140,6 +143,7 @@ impl Server {
         }
         let naming = Naming::new(config.rules());
         let opened = Opened::open(config, |catalog| naming.apply(catalog)).await?;
+        let entrance = entrance::open(config)?;
         let gates = Gates::open(config).await?;
         let running = gates.running()?;
         let mut shared = Shared::new(
@@ -212,7 +216,7 @@ impl Server {
             running_file,
             receiving,
             road,
-            api: Serving::start(gates.http, api, &lives),
+            api: Serving::start(gates.http, entrance, api, &lives),
             engine: gates.engine,
             keeping,
             lives,
@@ -243,15 +247,20 @@ impl Server {
 }
 
 impl Serving {
-    fn start(listener: TcpListener, api: Api, lives: &Lives) -> Self {
+    fn start(listener: TcpListener, entrance: Entrance, api: Api, lives: &Lives) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
         let life = lives.begin("api");
-        let serving = api::server::run(listener, api, async {
+        let renewing = entrance
+            .tls
+            .clone()
+            .map(|tls| tokio::spawn(entrance::renew(tls)));
+        let serving = api::server::run(listener, entrance, api, async {
             // An error means that the product is gone already.
             let _ = stopped.await;
         });
         let task = tokio::spawn(async move {
             serving.await;
+            renewing.inspect(Task::abort);
             life.end_well();
         });
         Self { task, stop }
