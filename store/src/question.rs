@@ -173,6 +173,18 @@ pub struct Scope {
     pub only: Option<Filter>,
 }
 
+impl Scope {
+    /// Whether no flow is hidden.
+    pub fn sees_all(&self) -> bool {
+        self.only.as_ref().is_none_or(Filter::is_any)
+    }
+
+    /// As it is written; empty if no flow is hidden.
+    pub fn text(&self) -> &str {
+        self.only.as_ref().map_or("", Filter::text)
+    }
+}
+
 /// The largest groups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Top {

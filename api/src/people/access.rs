@@ -11,50 +11,53 @@ pub(crate) enum Access {
     Everybody,
     /// Whoever has the permission.
     With(Permission),
+    /// Whoever has the permission and sees every flow: this tells about the whole network, or holds datagrams, in which there are
+    /// other people's flows too.
+    Whole(Permission),
 }
 
-use Access::{Everybody, With};
+use Access::{Everybody, Whole, With};
 
 /// Every route of the API, as the router names it.
 const ROUTES: [(&str, &str, Access); 38] = [
     ("DELETE", "/api/v1/players/{id}", With(Ask)),
     ("DELETE", "/api/v1/recordings/{name}", With(Share)),
     ("GET", "/api/openapi.json", Everybody),
-    ("GET", "/api/v1/accounting", With(Operate)),
+    ("GET", "/api/v1/accounting", Whole(Operate)),
     ("GET", "/api/v1/compare/{dimension}", With(Ask)),
-    ("GET", "/api/v1/exporters", With(Operate)),
+    ("GET", "/api/v1/exporters", Whole(Operate)),
     ("GET", "/api/v1/filter/complete", With(Ask)),
     ("GET", "/api/v1/flows", With(Ask)),
-    ("GET", "/api/v1/holdings", With(Operate)),
-    ("GET", "/api/v1/imports", With(Import)),
-    ("GET", "/api/v1/imports/{feed}", With(Import)),
+    ("GET", "/api/v1/holdings", Whole(Operate)),
+    ("GET", "/api/v1/imports", Whole(Import)),
+    ("GET", "/api/v1/imports/{feed}", Whole(Import)),
     ("GET", "/api/v1/inventory", With(Ask)),
     ("GET", "/api/v1/lateness", With(Ask)),
-    ("GET", "/api/v1/learned", With(Rule)),
+    ("GET", "/api/v1/learned", Whole(Rule)),
     ("GET", "/api/v1/players/{id}", With(Ask)),
     ("GET", "/api/v1/players/{id}/frames", With(Ask)),
     ("GET", "/api/v1/recordings", With(Replay)),
     ("GET", "/api/v1/recordings/{name}", With(Replay)),
-    ("GET", "/api/v1/recordings/{name}/file", With(Share)),
-    ("GET", "/api/v1/rules", With(Rule)),
-    ("GET", "/api/v1/rules/catalog", With(Rule)),
+    ("GET", "/api/v1/recordings/{name}/file", Whole(Share)),
+    ("GET", "/api/v1/rules", Whole(Rule)),
+    ("GET", "/api/v1/rules/catalog", Whole(Rule)),
     ("GET", "/api/v1/series", With(Ask)),
     ("GET", "/api/v1/series/{picture}", With(Ask)),
     ("GET", "/api/v1/top/{dimension}", With(Ask)),
     ("GET", "/api/v1/top/{dimension}/{picture}", With(Ask)),
     ("GET", "/healthz", Everybody),
-    ("GET", "/metrics", With(Operate)),
+    ("GET", "/metrics", Whole(Operate)),
     ("GET", "/readyz", Everybody),
-    ("POST", "/api/v1/imports", With(Import)),
+    ("POST", "/api/v1/imports", Whole(Import)),
     ("POST", "/api/v1/players", With(Ask)),
     ("POST", "/api/v1/players/{id}", With(Ask)),
-    ("POST", "/api/v1/reclassify", With(Rule)),
+    ("POST", "/api/v1/reclassify", Whole(Rule)),
     ("POST", "/api/v1/recordings", With(Record)),
     ("POST", "/api/v1/recordings/{name}/keep", With(Record)),
     ("POST", "/api/v1/recordings/{name}/notes", With(Record)),
     ("POST", "/api/v1/recordings/{name}/stop", With(Record)),
-    ("POST", "/api/v1/reels", With(Import)),
-    ("PUT", "/api/v1/rules", With(Rule)),
+    ("POST", "/api/v1/reels", Whole(Import)),
+    ("PUT", "/api/v1/rules", Whole(Rule)),
 ];
 
 /// What a request to a route needs; `None` if nobody has said.

@@ -28,7 +28,15 @@ fn check(request: &Request, person: &Person) -> Result<(), ApiError> {
     match access(request.method(), route.as_str()) {
         Some(Access::Everybody) => Ok(()),
         Some(Access::With(permission)) if permission.is_of(person.role) => Ok(()),
-        Some(Access::With(_)) | None => Err(ApiError::forbidden(
+        Some(Access::Whole(permission)) if permission.is_of(person.role) => {
+            match person.scope.sees_all() {
+                true => Ok(()),
+                false => Err(ApiError::forbidden(
+                    "this holds what is everybody's, and you see a part of the flows only",
+                )),
+            }
+        }
+        Some(Access::With(_) | Access::Whole(_)) | None => Err(ApiError::forbidden(
             "this is not among what your role may do",
         )),
     }
