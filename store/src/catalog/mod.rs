@@ -36,10 +36,10 @@ pub use error::CatalogError;
 pub use imports::{Import, ImportCounts, ImportState};
 pub use merge::merge;
 pub use people::Role;
-pub use recordings::{NAME_CHARS_MAX, Note, Recording, RecordingCounts, RecordingState};
+pub use recordings::{NAME_CHARS_MAX, Note, Recording, RecordingCounts, RecordingState, Viewer};
 
 /// The numbered SQL files, in order. One that was released never changes: SQLite remembers its checksum.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (
         1,
         "settings",
@@ -55,6 +55,11 @@ const MIGRATIONS: [(i64, &str, &str); 4] = [
         4,
         "recordings",
         include_str!("../../migrations/0004_recordings.sql"),
+    ),
+    (
+        6,
+        "recording scope",
+        include_str!("../../migrations/0006_recording_scope.sql"),
     ),
 ];
 
