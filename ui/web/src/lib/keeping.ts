@@ -62,8 +62,8 @@ function flows({ flows_days }: Holdings, inventory: Inventory | undefined, now: 
 }
 
 function taken({ recordings_octets_max }: Holdings, recordings: Recorded[]): Kept {
-  const own = recordings.reduce((sum, { counts }) => sum + counts.octets, 0);
-  const referenced = recordings.filter(({ counts }) => counts.octets === 0).length;
+  const own = recordings.reduce((sum, { counts }) => sum + (counts?.octets ?? 0), 0);
+  const referenced = recordings.filter(({ counts }) => counts?.octets === 0).length;
   const share = own / Math.max(recordings_octets_max, 1);
   const held = referenced > 0 ? `; ${count(referenced)} of them held on the tape` : '';
   return {
