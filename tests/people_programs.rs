@@ -5,12 +5,13 @@
 mod support;
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use flow::clock;
 use serde_json::{Value, json};
+use simulator::encode::fixed::{FixedHeader, FixedRecord, FixedVersion, datagram};
 use support::people::{Office, PASSWORD};
 use support::{binary, eventually, printed};
 
@@ -310,6 +311,52 @@ fn what_is_done_is_written_down_and_a_changed_log_is_found_out() {
         errors.contains(&format!("entry {}", changed["number"])),
         "{errors}"
     );
+}
+
+#[test]
+fn recordings_bear_the_name_of_who_has_signed_on_and_are_written_down() {
+    let office = Office::with_a_store();
+    let mut admin = office.first_admin();
+    admin.make_account("engineer", "engineer");
+    let mut engineer = office.signed_on("engineer");
+    let header = FixedHeader {
+        unix_seconds: u32::try_from(clock::now().seconds()).unwrap(),
+        ..FixedHeader::default()
+    };
+    let flow = datagram(FixedVersion::V5, header, &[FixedRecord::default()]);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.send_to(&flow, office.server.udp()).unwrap();
+    eventually("the datagram is on tape", || {
+        let books = engineer.get("/api/v1/accounting").json();
+        (books["datagrams"]["stored"] == 1).then_some(())
+    });
+    // Whoever else they say that they are.
+    let to = clock::now();
+    let from = to - std::time::Duration::from_secs(60);
+    let cut = json!({"name": "friday", "from": from, "to": to, "by": "somebody else"});
+    let cut = engineer.send("POST", "/api/v1/recordings", &cut);
+    assert_eq!(cut.status, 201, "{}", cut.text);
+    assert_eq!(cut.json()["cut_by"], "engineer");
+    let note = json!({"text": "slow here", "by": "somebody else"});
+    let noted = engineer.send("POST", "/api/v1/recordings/friday/notes", &note);
+    assert_eq!(noted.json()["notes"][0]["written_by"], "engineer");
+    let operator = std::fs::read_to_string(office.data_dir().join("operator.token")).unwrap();
+    let note = json!({"text": "fast here", "by": "night shift"});
+    let mut operator = office.program(operator.trim());
+    let noted = operator.send("POST", "/api/v1/recordings/friday/notes", &note);
+    assert!(
+        noted.text.contains("\"written_by\":\"night shift\""),
+        "{}",
+        noted.text
+    );
+    let views = json!({"a": {"top": {"dimension": "clients"}}});
+    let play = json!({"recording": "friday", "views": views});
+    assert_eq!(engineer.send("POST", "/api/v1/players", &play).status, 201);
+    for what in ["recording_cut", "note_written", "replayed"] {
+        let path = format!("/api/v1/audit?who=engineer&what={what}");
+        let entries = admin.get(&path).json();
+        assert_eq!(entries[0]["object"], "friday", "{what}: {entries}");
+    }
 }
 
 #[test]

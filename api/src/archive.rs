@@ -6,45 +6,75 @@ use std::sync::Arc;
 use flow::{Filter, Timestamp};
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
-use store::catalog::{CatalogError, Note, RecordingCounts};
-use store::question::Window;
+use store::catalog::{CatalogError, Note, RecordingCounts, Viewer};
+use store::question::{Scope, Window};
 use store::{Slice, Store, StoreError};
 use utoipa::ToSchema;
 
-/// The recordings of this installation. All methods may touch disk and store.
+use crate::people::Person;
+
+/// The recordings of this installation, for somebody: what they may not know of is [unknown](ArchiveError::Unknown), in the same words
+/// as what is not there. All methods may touch disk and store.
 pub trait Archive: Send + Sync + 'static {
     /// All of them, oldest first, without their notes.
-    fn list(&self) -> BoxFuture<'_, Result<Vec<Recorded>, ArchiveError>>;
+    fn list<'a>(&'a self, who: &'a Person) -> BoxFuture<'a, Result<Vec<Recorded>, ArchiveError>>;
     /// One of them, by name, id or number.
-    fn show<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Recorded, ArchiveError>>;
+    fn show<'a>(
+        &'a self,
+        who: &'a Person,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Recorded, ArchiveError>>;
     /// Cuts one; it may end in the past, now, later, or when it is told to.
-    fn cut(&self, cut: Cut) -> BoxFuture<'_, Result<Recorded, ArchiveError>>;
+    fn cut<'a>(
+        &'a self,
+        who: &'a Person,
+        cut: Cut,
+    ) -> BoxFuture<'a, Result<Recorded, ArchiveError>>;
     /// Ends one that goes on.
-    fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Recorded, ArchiveError>>;
+    fn stop<'a>(
+        &'a self,
+        who: &'a Person,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Recorded, ArchiveError>>;
     /// Gives one a tape and tables of its own now, not only when it would expire.
-    fn keep<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Recorded, ArchiveError>>;
+    fn keep<'a>(
+        &'a self,
+        who: &'a Person,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Recorded, ArchiveError>>;
     /// Adds a note to a moment of one.
     fn note<'a>(
         &'a self,
+        who: &'a Person,
         name: &'a str,
         note: NewNote,
     ) -> BoxFuture<'a, Result<Recorded, ArchiveError>>;
     /// Removes one, and what nothing else holds of it.
-    fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), ArchiveError>>;
+    fn delete<'a>(
+        &'a self,
+        who: &'a Person,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<(), ArchiveError>>;
     /// Writes one as a file for others.
     fn export<'a>(
         &'a self,
+        who: &'a Person,
         name: &'a str,
         wrapping: Wrapping,
     ) -> BoxFuture<'a, Result<Leaving, ArchiveError>>;
     /// Takes one in from a `.reel` file or a capture, which the archive removes.
-    fn import(
-        &self,
+    fn import<'a>(
+        &'a self,
+        who: &'a Person,
         name: Option<String>,
         file: PathBuf,
-    ) -> BoxFuture<'_, Result<Recorded, ArchiveError>>;
+    ) -> BoxFuture<'a, Result<Recorded, ArchiveError>>;
     /// Whom to ask about one.
-    fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Found, ArchiveError>>;
+    fn find<'a>(
+        &'a self,
+        who: &'a Person,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Found, ArchiveError>>;
 }
 
 /// Whom to ask about a recording.
@@ -63,14 +93,23 @@ pub struct Found {
 }
 
 impl Found {
-    /// All event times in it.
+    /// All event times in it of what an asker may see.
     ///
     /// # Errors
     ///
     /// The store's trouble.
-    pub async fn event_time(&self) -> Result<Window, StoreError> {
-        let all = self.store.event_time(self.slice.as_ref()).await?;
+    pub async fn event_time(&self, scope: &Scope) -> Result<Window, StoreError> {
+        let all = self.store.event_time(self.slice.as_ref(), scope).await?;
         Ok(all.unwrap_or(self.window))
+    }
+}
+
+impl Person {
+    /// As who they look for recordings.
+    pub fn viewer(&self) -> Viewer<'_> {
+        let scope = &self.scope;
+        let name = self.account();
+        Viewer { name, scope }
     }
 }
 
@@ -115,7 +154,7 @@ pub struct Recorded {
     /// First instant of arrival after it.
     #[schema(value_type = String, format = DateTime)]
     pub to: Timestamp,
-    /// Which flows, in the filter language; empty for all.
+    /// Which flows, in the filter language; empty for all. What its cutter may see is in it.
     pub filter: String,
     /// Who cut it.
     pub cut_by: String,
@@ -129,8 +168,9 @@ pub struct Recorded {
     pub imported_at: Option<Timestamp>,
     /// Whether its addresses are not the real ones.
     pub anonymized: bool,
-    /// What it holds.
-    pub counts: RecordingCounts,
+    /// What it holds; not told to who sees something else than its cutter did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counts: Option<RecordingCounts>,
     /// Its notes, by their moment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
@@ -167,7 +207,7 @@ pub struct Cut {
     /// Which flows, in the filter language; all if left out.
     #[serde(default)]
     pub filter: String,
-    /// Who cuts it.
+    /// Who cuts it, where nobody has signed on.
     #[serde(default)]
     pub by: Option<String>,
 }
@@ -180,7 +220,7 @@ pub struct NewNote {
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default)]
     pub at: Option<Timestamp>,
-    /// Who writes it.
+    /// Who writes it, where nobody has signed on.
     #[serde(default)]
     pub by: Option<String>,
     /// What is to be said.

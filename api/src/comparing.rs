@@ -14,6 +14,7 @@ use utoipa::IntoParams;
 use crate::ApiError;
 use crate::error::ErrorBody;
 use crate::parameters::{Asked, Parameters, Resolved, Segment, parse_duration};
+use crate::people::Person;
 use crate::router::Api;
 use crate::view::bounded;
 
@@ -86,10 +87,10 @@ impl CompareParameters {
 
     /// Both sides, of which each shows only what the other could have too: a recording of one application is compared with
     /// that application.
-    async fn resolve(&self, api: &Api) -> Result<(Resolved, Resolved), ApiError> {
-        let after = self.after().resolve(api).await;
+    async fn resolve(&self, api: &Api, person: &Person) -> Result<(Resolved, Resolved), ApiError> {
+        let after = self.after().resolve(api, person).await;
         let mut after = after.map_err(|error| error.on_side("after"))?;
-        let before = self.resolve_before(api, &after).await;
+        let before = self.resolve_before((api, person), &after).await;
         let mut before = before.map_err(|error| error.on_side("before"))?;
         if before.recorded != after.recorded {
             narrow(&mut before, &after.recorded);
@@ -98,13 +99,17 @@ impl CompareParameters {
         Ok((before, after))
     }
 
-    async fn resolve_before(&self, api: &Api, after: &Resolved) -> Result<Resolved, ApiError> {
+    async fn resolve_before(
+        &self,
+        (api, person): (&Api, &Person),
+        after: &Resolved,
+    ) -> Result<Resolved, ApiError> {
         let asked = self.before();
         let shift = self.before_shift.as_deref().map(parse_duration).transpose();
         let shift = shift.map_err(|error| ApiError::parameter("shift", error))?;
         if asked.has_time() || asked.recording.is_some() {
             return match shift {
-                None => asked.resolve(api).await,
+                None => asked.resolve(api, person).await,
                 Some(_) => {
                     let why = "'before_shift' is instead of a time and a recording before";
                     Err(ApiError::parameter("shift", why))
@@ -120,7 +125,7 @@ impl CompareParameters {
             known_at: asked.known_at.or(known_at.as_deref()),
             ..asked
         };
-        asked.resolve(api).await
+        asked.resolve(api, person).await
     }
 }
 
@@ -132,11 +137,12 @@ impl CompareParameters {
         (status = 503, body = ErrorBody)))]
 pub(crate) async fn compare(
     State(api): State<Api>,
+    person: Person,
     Segment(dimension): Segment<Dimension>,
     Parameters(parameters): Parameters<CompareParameters>,
 ) -> Result<Json<Comparison>, ApiError> {
     let limit = bounded(parameters.limit, 50, GROUPS)?;
-    let (before, after) = parameters.resolve(&api).await?;
+    let (before, after) = parameters.resolve(&api, &person).await?;
     let [was, is] = [&before, &after].map(|side| Profile {
         subject: side.subject.clone(),
         dimension,

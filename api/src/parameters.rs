@@ -12,6 +12,7 @@ use store::{Slice, Store};
 
 use crate::ApiError;
 use crate::archive::Found;
+use crate::people::Person;
 use crate::router::Api;
 
 /// How far back a question looks if it does not say.
@@ -77,10 +78,11 @@ pub(crate) struct Resolved {
 const STROKE: Duration = Duration::from_secs(1);
 
 impl Asked<'_> {
-    /// Whom to ask, what about, and how long that took.
-    pub(crate) async fn resolve(&self, api: &Api) -> Result<Resolved, ApiError> {
+    /// Whom to ask, what about, and how long that took: of what this person may see.
+    pub(crate) async fn resolve(&self, api: &Api, person: &Person) -> Result<Resolved, ApiError> {
+        let scope = &person.scope;
         let Some(name) = self.recording else {
-            let subject = self.subject(soon(), DEFAULT_LAST)?;
+            let subject = self.subject((soon(), DEFAULT_LAST), scope)?;
             return Ok(Resolved {
                 store: api.store.clone(),
                 lasted: subject.window,
@@ -89,13 +91,13 @@ impl Asked<'_> {
                 recorded: Filter::default(),
             });
         };
-        let found = api.archive.find(name).await?;
+        let found = api.archive.find(person, name).await?;
         let Window { from, to } = found.window;
         let length = Duration::from_nanos(to.nanos().abs_diff(from.nanos()));
-        let mut subject = self.subject(to, length)?;
+        let mut subject = self.subject((to, length), scope)?;
         let mut lasted = subject.window;
         if !self.has_time() {
-            subject.window = found.event_time().await?;
+            subject.window = found.event_time(scope).await?;
             lasted = if length < STROKE {
                 subject.window
             } else {
@@ -119,7 +121,11 @@ impl Asked<'_> {
     }
 
     /// What is asked about, where windows end at `end` and are so long if nothing else is said.
-    fn subject(&self, end: Timestamp, length: Duration) -> Result<Subject, ApiError> {
+    fn subject(
+        &self,
+        (end, length): (Timestamp, Duration),
+        scope: &Scope,
+    ) -> Result<Subject, ApiError> {
         let as_of = self.as_of.map(|text| time("as_of", text)).transpose()?;
         let known_at = match (self.known_at, as_of) {
             (Some(THEN), Some(at)) => Some(at),
@@ -135,7 +141,7 @@ impl Asked<'_> {
             filter: filter(self.filter)?,
             known_at,
             arrived: None,
-            scope: Scope::default(),
+            scope: scope.clone(),
         })
     }
 }

@@ -18,6 +18,7 @@ use crate::ApiError;
 use crate::comparing::earlier;
 use crate::error::ErrorBody;
 use crate::parameters::{Asked, Parameters, Resolved, Segment};
+use crate::people::Person;
 use crate::questions::{lateness_now, question};
 use crate::router::Api;
 use crate::studio::{Content, Drawing, PictureFile, Sheet, Theme};
@@ -112,6 +113,7 @@ question! {
         (status = 400, body = ErrorBody), (status = 404, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn series_picture(
     State(api): State<Api>,
+    person: Person,
     Segment(kind): Segment<PictureFile>,
     Parameters(parameters): Parameters<SeriesPictureParameters>,
 ) -> Result<Response, ApiError> {
@@ -129,7 +131,7 @@ pub(crate) async fn series_picture(
         previous: parameters.previous,
     };
     let asked = parameters.asked();
-    let resolved = asked.resolve(&api).await?;
+    let resolved = asked.resolve(&api, &person).await?;
     let Resolved { store, subject, .. } = &resolved;
     let answer = view.question(subject.clone())?.ask(store).await?;
     let Answer::Series(mut answer) = answer else {
@@ -137,8 +139,8 @@ pub(crate) async fn series_picture(
     };
     leave_out_what_is_not_over(&mut answer, clock::now());
     let missing = missing(&api, &asked, subject, &answer).await;
-    let notes = match asked.recording {
-        Some(name) => api.archive.show(name).await?.notes,
+    let notes = match &resolved.recording {
+        Some(name) => api.archive.show(&person, name).await?.notes,
         None => Vec::new(),
     };
     // Distinct clients of two groups may be the same.
@@ -166,6 +168,7 @@ pub(crate) async fn series_picture(
         (status = 400, body = ErrorBody), (status = 404, body = ErrorBody), (status = 429, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn top_picture(
     State(api): State<Api>,
+    person: Person,
     Segment((dimension, kind)): Segment<(Dimensions, PictureFile)>,
     Parameters(parameters): Parameters<TopPictureParameters>,
 ) -> Result<Response, ApiError> {
@@ -181,7 +184,7 @@ pub(crate) async fn top_picture(
         limit: parameters.limit,
     };
     let asked = parameters.asked();
-    let resolved = asked.resolve(&api).await?;
+    let resolved = asked.resolve(&api, &person).await?;
     let Resolved {
         store,
         subject,
@@ -297,7 +300,7 @@ async fn missing(
         return Vec::new();
     }
     // Without it there is a picture all the same: some filters cannot be asked about it.
-    let Ok(octets) = lateness_now(api, &subject.filter).await else {
+    let Ok(octets) = lateness_now(api, (&subject.filter, &subject.scope)).await else {
         return Vec::new();
     };
     let lateness: Lateness = serde_json::from_slice(&octets).unwrap_or_default();

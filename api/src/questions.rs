@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -18,6 +17,7 @@ use utoipa::IntoParams;
 use crate::ApiError;
 use crate::error::ErrorBody;
 use crate::parameters::{Asked, Parameters, Segment, filter};
+use crate::people::Person;
 use crate::router::Api;
 use crate::sharing::age_accepted;
 use crate::view::View;
@@ -25,6 +25,8 @@ use crate::view::View;
 /// How far back arrivals tell how late flows are, and how often that is looked at.
 const LATENESS_OVER: Duration = Duration::from_secs(300);
 const LATENESS_AGE: Duration = Duration::from_secs(30);
+/// How often it is counted what a scope shows of the store: all rows are looked at.
+const INVENTORY_AGE: Duration = Duration::from_secs(30);
 
 /// A question's own parameters, and those that every question has.
 macro_rules! question {
@@ -109,6 +111,7 @@ question! {
     responses((status = 200, body = Vec<TopRow>), (status = 400, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn top(
     State(api): State<Api>,
+    person: Person,
     Segment(dimension): Segment<Dimensions>,
     headers: HeaderMap,
     Parameters(parameters): Parameters<TopParameters>,
@@ -118,7 +121,7 @@ pub(crate) async fn top(
         by: parameters.by,
         limit: parameters.limit,
     };
-    answer(&api, &parameters.asked(), &view, &headers).await
+    answer((&api, &person), &parameters.asked(), &view, &headers).await
 }
 
 /// A quantity over time.
@@ -126,6 +129,7 @@ pub(crate) async fn top(
     responses((status = 200, body = SeriesAnswer), (status = 400, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn series(
     State(api): State<Api>,
+    person: Person,
     headers: HeaderMap,
     Parameters(parameters): Parameters<SeriesParameters>,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -136,7 +140,7 @@ pub(crate) async fn series(
         step: parameters.step.clone(),
         previous: parameters.previous,
     };
-    answer(&api, &parameters.asked(), &view, &headers).await
+    answer((&api, &person), &parameters.asked(), &view, &headers).await
 }
 
 /// Flow records, newest first.
@@ -144,29 +148,31 @@ pub(crate) async fn series(
     responses((status = 200, body = FlowsAnswer), (status = 400, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn flows(
     State(api): State<Api>,
+    person: Person,
     headers: HeaderMap,
     Parameters(parameters): Parameters<FlowsParameters>,
 ) -> Result<impl IntoResponse, ApiError> {
     let view = View::Flows {
         limit: parameters.limit,
     };
-    answer(&api, &parameters.asked(), &view, &headers).await
+    answer((&api, &person), &parameters.asked(), &view, &headers).await
 }
 
 async fn answer(
-    api: &Api,
+    (api, person): (&Api, &Person),
     asked: &Asked<'_>,
     view: &View,
     headers: &HeaderMap,
 ) -> Result<impl IntoResponse + use<>, ApiError> {
-    let asked = asked.resolve(api).await?;
+    let asked = asked.resolve(api, person).await?;
     let (store, subject) = (asked.store, asked.subject);
     let question = view.question(subject)?;
     let ask = || async { json(&question.ask(&store).await?) };
     let octets = match age_accepted(headers) {
         Some(age) => {
             let said = format!("{:?} {question:?}", asked.recording);
-            api.sharing.answer(said, age, ask).await?
+            let shared = api.sharing.answer((said, &person.scope), age, ask);
+            shared.await?
         }
         None => ask().await?,
     };
@@ -200,31 +206,49 @@ pub(crate) struct LatenessParameters {
     responses((status = 200, body = Lateness), (status = 400, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(crate) async fn lateness(
     State(api): State<Api>,
+    person: Person,
     Parameters(parameters): Parameters<LatenessParameters>,
 ) -> Result<impl IntoResponse, ApiError> {
     let filter = filter(parameters.filter.as_deref())?;
-    Ok(as_json(lateness_now(&api, &filter).await?))
+    let octets = lateness_now(&api, (&filter, &person.scope)).await?;
+    Ok(as_json(octets))
 }
 
 /// [`Lateness`] as JSON.
-pub(crate) async fn lateness_now(api: &Api, filter: &Filter) -> Result<Bytes, ApiError> {
-    let scope = Scope::default();
+pub(crate) async fn lateness_now(
+    api: &Api,
+    (filter, scope): (&Filter, &Scope),
+) -> Result<Bytes, ApiError> {
     let ask = || async {
         let to = clock::now();
         let from = to - LATENESS_OVER;
         json(
             &api.store
-                .lateness(Window { from, to }, filter, &scope)
+                .lateness(Window { from, to }, filter, scope)
                 .await?,
         )
     };
-    let said = format!("lateness {filter:?} {scope:?}");
-    api.sharing.answer(said, LATENESS_AGE, ask).await
+    let said = format!("lateness {filter:?}");
+    api.sharing.answer((said, scope), LATENESS_AGE, ask).await
 }
 
-/// What the store holds.
+/// What the store holds, of what the asker may see.
 #[utoipa::path(get, path = "/api/v1/inventory", tag = "questions",
     responses((status = 200, body = Inventory), (status = 503, body = ErrorBody)))]
-pub(crate) async fn inventory(State(api): State<Api>) -> Result<Json<Inventory>, ApiError> {
-    Ok(Json(api.store.inventory().await?))
+pub(crate) async fn inventory(
+    State(api): State<Api>,
+    person: Person,
+) -> Result<impl IntoResponse, ApiError> {
+    let scope = &person.scope;
+    let ask = || async { json(&api.store.inventory_within(scope).await?) };
+    let octets = match scope.sees_all() {
+        true => ask().await?,
+        false => {
+            let said = "inventory".to_owned();
+            api.sharing
+                .answer((said, scope), INVENTORY_AGE, ask)
+                .await?
+        }
+    };
+    Ok(as_json(octets))
 }

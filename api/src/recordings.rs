@@ -1,11 +1,11 @@
 //! Recordings over HTTP: cut, list, note, share, delete.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use tokio::io::AsyncReadExt as _;
 use utoipa::{IntoParams, ToSchema};
@@ -15,28 +15,37 @@ use crate::archive::{ArchiveError, Cut, Leaving, NewNote, Recorded, Wrapping};
 use crate::error::ErrorBody;
 use crate::imports::take_upload;
 use crate::parameters::{Parameters, Segment};
+use crate::people::Person;
+use crate::people::audit::Noted;
 use crate::router::Api;
 
 /// Octets of a file that are sent at a time.
 const PIECE_OCTETS: usize = 256 << 10;
 
-/// All recordings, oldest first.
+/// All recordings that the asker may know of, oldest first: who sees every flow knows of all, others of those that they cut, or
+/// somebody who sees the same.
 #[utoipa::path(get, path = "/api/v1/recordings", tag = "recordings",
     responses((status = 200, body = Vec<Recorded>)))]
-pub(crate) async fn recordings(State(api): State<Api>) -> Result<Json<Vec<Recorded>>, ApiError> {
-    Ok(Json(api.archive.list().await?))
+pub(crate) async fn recordings(
+    State(api): State<Api>,
+    person: Person,
+) -> Result<Json<Vec<Recorded>>, ApiError> {
+    Ok(Json(api.archive.list(&person).await?))
 }
 
-/// Cuts a recording: a stretch that has passed, that goes on until some time, or until it is stopped.
+/// Cuts a recording of what the asker may see: a stretch that has passed, that goes on until some time, or until it is stopped.
 #[utoipa::path(post, path = "/api/v1/recordings", tag = "recordings", request_body = Cut,
     responses((status = 201, body = Recorded), (status = 400, body = ErrorBody), (status = 409, body = ErrorBody),
         (status = 507, body = ErrorBody)))]
 pub(crate) async fn cut(
     State(api): State<Api>,
+    person: Person,
     body: Result<Json<Cut>, JsonRejection>,
-) -> Result<(StatusCode, Json<Recorded>), ApiError> {
+) -> Result<(StatusCode, Extension<Noted>, Json<Recorded>), ApiError> {
     let Json(cut) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
-    Ok((StatusCode::CREATED, Json(api.archive.cut(cut).await?)))
+    let recorded = api.archive.cut(&person, cut).await?;
+    let noted = Noted::object(&recorded.name);
+    Ok((StatusCode::CREATED, Extension(noted), Json(recorded)))
 }
 
 /// A recording, by name, id or number, with its notes.
@@ -45,9 +54,10 @@ pub(crate) async fn cut(
     responses((status = 200, body = Recorded), (status = 404, body = ErrorBody)))]
 pub(crate) async fn recording(
     State(api): State<Api>,
+    person: Person,
     Segment(name): Segment<String>,
 ) -> Result<Json<Recorded>, ApiError> {
-    Ok(Json(api.archive.show(&name).await?))
+    Ok(Json(api.archive.show(&person, &name).await?))
 }
 
 /// Removes a recording, and what nothing else holds of it.
@@ -56,9 +66,10 @@ pub(crate) async fn recording(
     responses((status = 204), (status = 404, body = ErrorBody)))]
 pub(crate) async fn delete(
     State(api): State<Api>,
+    person: Person,
     Segment(name): Segment<String>,
 ) -> Result<StatusCode, ApiError> {
-    api.archive.delete(&name).await?;
+    api.archive.delete(&person, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -68,9 +79,10 @@ pub(crate) async fn delete(
     responses((status = 200, body = Recorded), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub(crate) async fn stop(
     State(api): State<Api>,
+    person: Person,
     Segment(name): Segment<String>,
 ) -> Result<Json<Recorded>, ApiError> {
-    Ok(Json(api.archive.stop(&name).await?))
+    Ok(Json(api.archive.stop(&person, &name).await?))
 }
 
 /// Gives a recording a tape and tables of its own now, not only when it would expire.
@@ -79,9 +91,10 @@ pub(crate) async fn stop(
     responses((status = 200, body = Recorded), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub(crate) async fn keep(
     State(api): State<Api>,
+    person: Person,
     Segment(name): Segment<String>,
 ) -> Result<Json<Recorded>, ApiError> {
-    Ok(Json(api.archive.keep(&name).await?))
+    Ok(Json(api.archive.keep(&person, &name).await?))
 }
 
 /// Adds a note to a moment of a recording.
@@ -90,13 +103,14 @@ pub(crate) async fn keep(
     responses((status = 201, body = Recorded), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(crate) async fn note(
     State(api): State<Api>,
+    person: Person,
     Segment(name): Segment<String>,
     body: Result<Json<NewNote>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Recorded>), ApiError> {
     let Json(note) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
     Ok((
         StatusCode::CREATED,
-        Json(api.archive.note(&name, note).await?),
+        Json(api.archive.note(&person, &name, note).await?),
     ))
 }
 
@@ -124,12 +138,14 @@ pub(crate) struct FileParameters {
     anonymize: bool,
 }
 
-/// A recording as one file.
+/// A recording as one file. Its datagrams hold other people's flows too, so it is for those who see every flow.
 #[utoipa::path(get, path = "/api/v1/recordings/{name}/file", tag = "recordings",
     params(("name" = String, Path, description = "Its name, id or number"), FileParameters),
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 404, body = ErrorBody)))]
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 403, body = ErrorBody),
+        (status = 404, body = ErrorBody)))]
 pub(crate) async fn file(
     State(api): State<Api>,
+    person: Person,
     Segment(name): Segment<String>,
     Parameters(parameters): Parameters<FileParameters>,
 ) -> Result<Response, ApiError> {
@@ -138,7 +154,7 @@ pub(crate) async fn file(
         FileKind::Reel => Wrapping::Reel { anonymize },
         FileKind::Pcapng => Wrapping::Pcapng { anonymize },
     };
-    send(api.archive.export(&name, wrapping).await?).await
+    send(api.archive.export(&person, &name, wrapping).await?).await
 }
 
 /// Parameters of an import.
@@ -157,13 +173,15 @@ pub(crate) struct ImportParameters {
         (status = 413, body = ErrorBody), (status = 429, body = ErrorBody), (status = 507, body = ErrorBody)))]
 pub(crate) async fn import(
     State(api): State<Api>,
+    person: Person,
     Parameters(parameters): Parameters<ImportParameters>,
     headers: HeaderMap,
     body: Body,
-) -> Result<(StatusCode, Json<Recorded>), ApiError> {
+) -> Result<(StatusCode, Extension<Noted>, Json<Recorded>), ApiError> {
     let file = take_upload(&api, &headers, body).await?;
-    let recorded = api.archive.import(parameters.name, file).await?;
-    Ok((StatusCode::CREATED, Json(recorded)))
+    let recorded = api.archive.import(&person, parameters.name, file).await?;
+    let noted = Noted::object(&recorded.name);
+    Ok((StatusCode::CREATED, Extension(noted), Json(recorded)))
 }
 
 async fn send(leaving: Leaving) -> Result<Response, ApiError> {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 use flow::clock::Stopwatch;
+use store::question::Scope;
 use tokio::sync::OnceCell;
 
 use crate::ApiError;
@@ -55,18 +56,19 @@ pub(crate) fn age_accepted(headers: &HeaderMap) -> Option<Duration> {
 }
 
 impl Sharing {
-    /// The answer to a question; `ask` is called if nobody else has asked within `age`. The question must say all that the answer
-    /// depends on, what the asker may see too.
+    /// The answer to a question; `ask` is called if nobody else who may see the same has asked within `age`. The question must say all
+    /// else that the answer depends on.
     ///
     /// # Errors
     ///
     /// What `ask` says. All who wait for it are told so; who asks later asks anew.
     pub(crate) async fn answer<Asking: Future<Output = Result<Bytes, ApiError>>>(
         &self,
-        question: String,
+        (question, scope): (String, &Scope),
         age: Duration,
         ask: impl FnOnce() -> Asking,
     ) -> Result<Bytes, ApiError> {
+        let question = format!("{scope:?} {question}");
         let entry = self.entry(&question, age);
         let answer = entry.answer.get_or_init(ask).await.clone();
         let is_kept = matches!(&answer, Ok(octets) if octets.len() <= OCTETS_MAX);
@@ -123,6 +125,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    const ALL: &Scope = &Scope { only: None };
+
     fn accepted(said: &str) -> Option<Duration> {
         let value = said.parse().unwrap();
         age_accepted(&HeaderMap::from_iter([(header::CACHE_CONTROL, value)]))
@@ -145,7 +149,8 @@ mod tests {
             let number = asked.fetch_add(1, Ordering::Relaxed);
             Ok(Bytes::from(format!("{said} {number}")))
         };
-        let answer = |said: &'static str| sharing.answer(said.to_owned(), AGE_MAX, || ask(said));
+        let answer =
+            |said: &'static str| sharing.answer((said.to_owned(), ALL), AGE_MAX, || ask(said));
         let answers = futures_util::future::join_all((0..50).map(|_| answer("a"))).await;
         assert!(
             answers
@@ -160,15 +165,29 @@ mod tests {
     async fn who_accepts_no_age_that_there_is_asks_anew() {
         let sharing = Sharing::default();
         let ask = |said: &'static str, age| {
-            sharing.answer(
-                "a".to_owned(),
-                age,
-                move || async move { Ok(Bytes::from(said)) },
-            )
+            sharing.answer(("a".to_owned(), ALL), age, move || async move {
+                Ok(Bytes::from(said))
+            })
         };
         assert_eq!(ask("1", AGE_MAX).await.unwrap(), "1");
         assert_eq!(ask("2", AGE_MAX).await.unwrap(), "1");
         assert_eq!(ask("3", Duration::ZERO).await.unwrap(), "3");
+    }
+
+    #[tokio::test]
+    async fn who_may_see_something_else_asks_for_themselves() {
+        let sharing = Sharing::default();
+        let scope = |text| Scope::of(flow::Filter::parse(text).unwrap());
+        let (berlin, paris) = (scope("site berlin"), scope("site paris"));
+        let ask = async |scope: &Scope, said: &'static str| {
+            let answer = async || Ok(Bytes::from(said));
+            let shared = sharing.answer(("a".to_owned(), scope), AGE_MAX, answer);
+            shared.await.unwrap()
+        };
+        assert_eq!(ask(&berlin, "1").await, "1");
+        assert_eq!(ask(&paris, "2").await, "2");
+        assert_eq!(ask(ALL, "3").await, "3");
+        assert_eq!(ask(&berlin, "4").await, "1");
     }
 
     #[tokio::test]
@@ -179,7 +198,7 @@ mod tests {
             asked.fetch_add(1, Ordering::Relaxed);
             Err(ApiError::not_found("nothing"))
         };
-        let waiting = (0..50).map(|_| sharing.answer("a".to_owned(), AGE_MAX, ask));
+        let waiting = (0..50).map(|_| sharing.answer(("a".to_owned(), ALL), AGE_MAX, ask));
         let answers = futures_util::future::join_all(waiting).await;
         assert!(answers.iter().all(Result::is_err));
         assert_eq!(asked.load(Ordering::Relaxed), 1);
@@ -189,7 +208,11 @@ mod tests {
     async fn a_failure_and_a_long_answer_are_told_to_one() {
         let sharing = Sharing::default();
         let ask = |answer: Result<Bytes, ApiError>| {
-            sharing.answer("a".to_owned(), AGE_MAX, move || async move { answer })
+            sharing.answer(
+                ("a".to_owned(), ALL),
+                AGE_MAX,
+                move || async move { answer },
+            )
         };
         assert!(ask(Err(ApiError::not_found("nothing"))).await.is_err());
         let long = Bytes::from(vec![b' '; OCTETS_MAX + 1]);
@@ -201,7 +224,9 @@ mod tests {
     async fn no_more_are_kept_than_so_many() {
         let sharing = Sharing::default();
         for number in 0..2 * KEPT_MAX {
-            let asked = sharing.answer(number.to_string(), AGE_MAX, || async { Ok(Bytes::new()) });
+            let asked = sharing.answer((number.to_string(), ALL), AGE_MAX, || async {
+                Ok(Bytes::new())
+            });
             asked.await.unwrap();
         }
         assert_eq!(sharing.kept.lock().unwrap().len(), KEPT_MAX);

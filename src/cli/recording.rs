@@ -14,6 +14,7 @@ use api::archive::{Cut, NewNote, Recorded};
 use flow::{Timestamp, clock};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use replay::reel::{Manifest, PartKind, Reel};
+use store::catalog::RecordingCounts;
 
 pub(crate) use self::args::RecordingCommand;
 use self::args::{
@@ -95,13 +96,17 @@ fn columns() -> Vec<output::Column<'static, Recorded>> {
         text("from", |row: &Row| whole_seconds(row.from)),
         number("lasts", |row: &Row| lasts(row.from, row.to)),
         text("filter", |row: &Row| row.filter.clone()),
-        number("flows", |row: &Row| si(approximate(row.counts.flows))),
-        number("datagrams", |row: &Row| {
-            si(approximate(row.counts.datagrams))
-        }),
-        number("own octets", |row: &Row| si(approximate(row.counts.octets))),
+        number("flows", |row: &Row| of(row, |counts| counts.flows)),
+        number("datagrams", |row: &Row| of(row, |counts| counts.datagrams)),
+        number("own octets", |row: &Row| of(row, |counts| counts.octets)),
         text("cut by", |row: &Row| row.cut_by.clone()),
     ]
+}
+
+/// A count; nothing where it is not told.
+fn of(recorded: &Recorded, count: impl Fn(&RecordingCounts) -> u64) -> String {
+    let counts = recorded.counts.as_ref();
+    counts.map_or_else(String::new, |counts| si(approximate(count(counts))))
 }
 
 fn show(args: &ShowArgs) -> Result<()> {
@@ -122,6 +127,10 @@ fn show(args: &ShowArgs) -> Result<()> {
 
 /// A recording for people, a fact a line.
 fn say(recorded: &Recorded) -> Result<()> {
+    let count = |of: fn(&RecordingCounts) -> u64| {
+        let counts = recorded.counts.as_ref();
+        counts.map_or_else(String::new, |counts| of(counts).to_string())
+    };
     let mut lines = vec![
         ("name", recorded.name.clone()),
         ("number", recorded.number.to_string()),
@@ -131,9 +140,9 @@ fn say(recorded: &Recorded) -> Result<()> {
         ("to", recorded.to.to_string()),
         ("lasts", lasts(recorded.from, recorded.to)),
         ("filter", recorded.filter.clone()),
-        ("flows", recorded.counts.flows.to_string()),
-        ("datagrams", recorded.counts.datagrams.to_string()),
-        ("exporters", recorded.counts.exporters.to_string()),
+        ("flows", count(|counts| counts.flows)),
+        ("datagrams", count(|counts| counts.datagrams)),
+        ("exporters", count(|counts| counts.exporters)),
         ("cut by", recorded.cut_by.clone()),
         ("cut at", recorded.cut_at.to_string()),
         ("collector", recorded.collector.clone()),

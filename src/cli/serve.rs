@@ -42,7 +42,7 @@ async fn run(config: &Config, args: &ServeArgs) -> Result<()> {
     // From here on: until somebody listens to it, SIGHUP ends a process.
     let hangup = signal(SignalKind::hangup())?;
     let server = Server::start(config).await?;
-    print_welcome(&server.people, server.running.http).await?;
+    print_welcome(&server.people, config, server.running.http).await?;
     announce(&server.running);
     let reload = reload_on_hangup(hangup, &server, args);
     let result = tokio::select! {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use api::archive::{Archive as _, ArchiveError, Cut, NewNote};
+use api::people::Person;
 use flow::Timestamp;
 use simulator::enterprise::{Effect, Enterprise, Incident};
 
@@ -71,6 +72,7 @@ pub(super) async fn record(server: &Server, began: Timestamp, history: Duration)
     }
     let ago = |count| began - minutes(count);
     let archive = &server.plant.archive;
+    let operator = Person::operator();
     let cut = Cut {
         name: NAME.to_owned(),
         from: ago(RECORDED.0),
@@ -78,7 +80,7 @@ pub(super) async fn record(server: &Server, began: Timestamp, history: Duration)
         filter: String::new(),
         by: Some(BY.to_owned()),
     };
-    match archive.cut(cut).await {
+    match archive.cut(&operator, cut).await {
         Ok(_) => {}
         // A demo on a data directory of its own has it from the time before.
         Err(ArchiveError::Conflict(_)) => return Ok(String::new()),
@@ -97,7 +99,7 @@ pub(super) async fn record(server: &Server, began: Timestamp, history: Duration)
             by: Some(BY.to_owned()),
             text: text.to_owned(),
         };
-        archive.note(NAME, note).await?;
+        archive.note(&operator, NAME, note).await?;
     }
     let address = NAME.replace(' ', "%20");
     Ok(format!(

@@ -38,14 +38,18 @@ pub(super) fn open(config: &Config, catalog: Catalog) -> Result<People> {
 
 /// Prints the link that makes the first admin, if there is no account yet. Onto standard output, as whoever reads logs is not
 /// always who may do everything.
-pub(crate) async fn print_welcome(people: &People, http: SocketAddr) -> Result<()> {
+pub(crate) async fn print_welcome(
+    people: &People,
+    config: &Config,
+    http: SocketAddr,
+) -> Result<()> {
     let Some(secret) = people.welcome(clock::now()).await? else {
         return Ok(());
     };
     let said = print_text(format!(
         "There is no account yet. This link makes the first one, an admin; it works once, until the next start:\n  \
-         http://{}/welcome#{}\n",
-        named(http),
+         {}/welcome#{}\n",
+        named(http, config.tls.is_some()),
         secret.text()
     ));
     if said.is_err() {
@@ -57,11 +61,12 @@ pub(crate) async fn print_welcome(people: &People, http: SocketAddr) -> Result<(
 }
 
 /// Where a browser on this machine finds the server.
-fn named(http: SocketAddr) -> String {
+fn named(http: SocketAddr, is_tls: bool) -> String {
+    let scheme = if is_tls { "https" } else { "http" };
     if http.ip().is_unspecified() {
-        return format!("localhost:{}", http.port());
+        return format!("{scheme}://localhost:{}", http.port());
     }
-    http.to_string()
+    format!("{scheme}://{http}")
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -88,7 +93,10 @@ mod tests {
     #[test]
     fn a_browser_is_told_an_address_that_it_can_open() {
         let address = |ip: [u8; 4]| SocketAddr::from((ip, 8080));
-        assert_eq!(named(address([0, 0, 0, 0])), "localhost:8080");
-        assert_eq!(named(address([127, 0, 0, 1])), "127.0.0.1:8080");
+        assert_eq!(named(address([0, 0, 0, 0]), false), "http://localhost:8080");
+        assert_eq!(
+            named(address([127, 0, 0, 1]), true),
+            "https://127.0.0.1:8080"
+        );
     }
 }

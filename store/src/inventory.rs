@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use flow::{TapePosition, Timestamp};
+use flow::{Filter, TapePosition, Timestamp};
 use serde::Deserialize;
 
-use crate::question::{Inventory, Window};
+use crate::predicate::Rows;
+use crate::question::{Inventory, Scope, Window};
+use crate::select::conditions;
 use crate::sql::Sql;
 
 /// The answer as ClickHouse sends it.
@@ -22,7 +24,7 @@ impl From<Answered> for Inventory {
         let at = |nanos: i64| Some(Timestamp::from_nanos(nanos)).filter(|_| row.flows > 0);
         Self {
             flows: row.flows,
-            octets_on_disk: row.octets_on_disk,
+            octets_on_disk: Some(row.octets_on_disk),
             first: at(row.first),
             last: at(row.last),
         }
@@ -46,6 +48,20 @@ pub(crate) fn statement(database: &str, cluster: Option<&str>) -> Sql {
          toUnixTimestamp64Nano(max(ends_at)) AS last\n\
          FROM {database}.extents"
     ))
+}
+
+/// The statement for what a scope shows of it: rows of several mix on disk, so there are no octets of theirs.
+pub(crate) fn within(database: &str, scope: &Scope) -> Sql {
+    let all = Filter::any();
+    // Every condition can be said of records.
+    let conditions = conditions(scope.added_to(&all), Rows::Flows).unwrap_or_default();
+    Sql::text(format!(
+        "SELECT count() AS flows, toUInt64(0) AS octets_on_disk,\n\
+         toUnixTimestamp64Nano(min(begins_at)) AS first,\n\
+         toUnixTimestamp64Nano(max(ends_at)) AS last\n\
+         FROM {database}.flows\nWHERE 1"
+    ))
+    .join(conditions)
 }
 
 /// The place of a row on its collector's tape.

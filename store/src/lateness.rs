@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::StoreError;
-use crate::predicate::{Rows, predicate};
+use crate::predicate::Rows;
 use crate::question::{Scope, Window};
-use crate::select::arrived;
+use crate::select::{arrived, conditions, counted};
 use crate::sql::Sql;
 use crate::store::Store;
 
@@ -38,7 +38,7 @@ pub struct Missing {
 }
 
 impl Store {
-    /// How late flows are known, by those that arrived in a window and match a filter: one record of each conversation.
+    /// How late flows are known, by those that arrived in a window and match a filter: the records that count of each conversation.
     ///
     /// # Errors
     ///
@@ -49,13 +49,14 @@ impl Store {
         filter: &flow::Filter,
         scope: &Scope,
     ) -> Result<Lateness, StoreError> {
-        let mut sql = Sql::text(statement(&self.config.database)).join(arrived(arrived_in));
-        for asked in [Some(filter), scope.only.as_ref()].into_iter().flatten() {
-            let condition = predicate(asked.expr(), Rows::Flows).ok_or_else(|| {
-                StoreError::Question("this filter can't be asked of records".to_owned())
-            })?;
-            sql = sql.then(" AND ").join(condition.parenthesised());
-        }
+        let filters = scope.added_to(filter);
+        let conditions = conditions(filters.clone(), Rows::Flows).ok_or_else(|| {
+            StoreError::Question("this filter can't be asked of records".to_owned())
+        })?;
+        let sql = Sql::text(statement(&self.config.database))
+            .join(arrived(arrived_in))
+            .join(counted(filters))
+            .join(conditions);
         let rows: Vec<Answered> = self.ask(sql).await?;
         Ok(rows.into_iter().next().map(answer).unwrap_or_default())
     }
@@ -97,7 +98,7 @@ fn statement(database: &str) -> String {
          \x20   sumForEach(arrayMap(age -> total_octets * if(oldest > newest,\n\
          \x20       least(1., greatest(0., (oldest - age) / (oldest - newest))), toFloat64(oldest > age)),\n\
          \x20       [{}])) AS missing\n\
-         FROM {database}.flows\nWHERE accounting = 1 AND ",
+         FROM {database}.flows\nWHERE ",
         ages.join(", ")
     )
 }

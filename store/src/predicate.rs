@@ -29,15 +29,24 @@ pub(crate) fn predicate(expr: &Expr, rows: Rows) -> Option<Sql> {
     expression(expr, rows)
 }
 
-/// Whether everything that matches was seen at an exporter or interface that the filter names. Then every record there
-/// counts, whoever keeps the account of its conversation.
-pub(crate) fn names_a_place(expr: &Expr) -> bool {
-    match expr {
-        Expr::And(left, right) => names_a_place(left) || names_a_place(right),
-        Expr::Or(left, right) => names_a_place(left) && names_a_place(right),
-        Expr::Is(Condition::Exporter(_) | Condition::Interface(..)) => true,
-        Expr::Any | Expr::Not(_) | Expr::Is(_) => false,
-    }
+/// What a conversation's record matches wherever it was seen: the filter, of whose exporters and interfaces it is at none. `None` if
+/// no record does: all that match were seen at a place that the filter names.
+pub(crate) fn elsewhere(expr: &Expr) -> Option<Expr> {
+    Some(match expr {
+        Expr::And(left, right) => {
+            Expr::And(Box::new(elsewhere(left)?), Box::new(elsewhere(right)?))
+        }
+        Expr::Or(left, right) => match (elsewhere(left), elsewhere(right)) {
+            (Some(left), Some(right)) => Expr::Or(Box::new(left), Box::new(right)),
+            (one, other) => return one.or(other),
+        },
+        Expr::Not(expr) => match elsewhere(expr) {
+            Some(expr) => Expr::Not(Box::new(expr)),
+            None => Expr::Any,
+        },
+        Expr::Is(Condition::Exporter(_) | Condition::Interface(..)) => return None,
+        Expr::Is(_) | Expr::Any => expr.clone(),
+    })
 }
 
 /// Whether a filter says which feed. If not, a recording is of what came by the wire: a capture that is imported later has times of
@@ -364,12 +373,21 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_named_when_nothing_else_can_match() {
-        let place = |text: &str| names_a_place(Filter::parse(text).unwrap().expr());
-        assert!(place("exporter core-1 and app web"));
-        assert!(place("if 3 or exporter core-1"));
-        assert!(!place("exporter core-1 or app web"));
-        assert!(!place("not exporter core-1"));
-        assert!(!place(""));
+    fn what_is_seen_elsewhere_too_is_the_filter_without_its_places() {
+        let left = |text: &str| {
+            let expr = elsewhere(Filter::parse(text).unwrap().expr());
+            expr.map(|expr| expr.to_string())
+        };
+        for nothing in ["exporter core-1 and app web", "if 3 or exporter core-1"] {
+            assert_eq!(left(nothing), None, "{nothing}");
+        }
+        let said = |text: &str| left(text).unwrap();
+        assert_eq!(said("exporter core-1 or app web"), "app web");
+        assert_eq!(
+            said("app web and (if 3 or site rome)"),
+            "app web and site rome"
+        );
+        assert_eq!(said("app web and not exporter core-1"), "app web and any");
+        assert_eq!(said("app web"), "app web");
     }
 }

@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::grouping::Grouping;
 use crate::plan::{Horizon, Piece, Tier};
 use crate::predicate::Rows;
-use crate::question::{Dimension, Profile, ProfileAnswer, ProfileRow, Quantity, Subject, Top};
+use crate::question::{Profile, ProfileAnswer, ProfileRow, Quantity, Subject, Top};
 use crate::select::{Clients, Selection, alive, conditions};
 use crate::sql::Sql;
 use crate::store::Store;
@@ -182,11 +182,9 @@ fn lives(
         columns.join(",\n    "),
     ))
     .join(ended(subject, database));
-    if !counts_all(subject, dimension, (database, horizon)) {
-        sql = sql.then(" AND accounting = 1");
-    }
+    sql = sql.join(selection(subject, &grouping, (database, horizon)).counted());
     // Every condition can be said of records.
-    sql = sql.join(conditions(subject, Rows::Flows).unwrap_or_default());
+    sql = sql.join(conditions(subject.filters(), Rows::Flows).unwrap_or_default());
     sql = sql.then(format!(
         "\nGROUP BY {keys}\nORDER BY ended_flows DESC, {keys}\nLIMIT ?\n)"
     ));
@@ -213,11 +211,6 @@ fn ended(subject: &Subject, database: &str) -> Sql {
             "\n    AND has_start = 1 AND has_end = 1\n    \
              AND NOT ifNull(time_quality = 'clamped', 0) AND NOT ifNull(time_kind = 'observation', 0)\n   ",
         )
-}
-
-fn counts_all(subject: &Subject, dimension: Dimension, place: (&str, Horizon)) -> bool {
-    let grouping = Grouping::by(dimension);
-    selection(subject, &grouping, place).counts_all()
 }
 
 /// Octets and flows of everything.

@@ -166,11 +166,46 @@ pub struct Subject {
     pub scope: Scope,
 }
 
+impl Subject {
+    /// Filter and, last, scope.
+    pub(crate) fn filters(&self) -> impl Iterator<Item = &Filter> + Clone {
+        self.scope.added_to(&self.filter)
+    }
+}
+
 /// What an asker may see: a filter that is added to every question in one place.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scope {
     /// `None` sees everything.
     pub only: Option<Filter>,
+}
+
+impl Scope {
+    /// What a filter shows; one that matches everything hides nothing.
+    pub fn of(filter: Filter) -> Self {
+        Self {
+            only: (!filter.is_any()).then_some(filter),
+        }
+    }
+
+    /// Whether no flow is hidden.
+    pub fn sees_all(&self) -> bool {
+        self.only.as_ref().is_none_or(Filter::is_any)
+    }
+
+    /// What is asked for and, last, what may be seen: flows that match both.
+    pub(crate) fn added_to<'a>(
+        &'a self,
+        filter: &'a Filter,
+    ) -> impl Iterator<Item = &'a Filter> + Clone {
+        let all = std::iter::once(filter).chain(&self.only);
+        all.filter(|filter| !filter.is_any())
+    }
+
+    /// As it is written; empty if no flow is hidden.
+    pub fn text(&self) -> &str {
+        self.only.as_ref().map_or("", Filter::text)
+    }
 }
 
 /// The largest groups.
@@ -319,8 +354,9 @@ pub struct FlowsAnswer {
 pub struct Inventory {
     /// Rows of the table of flows.
     pub flows: u64,
-    /// Their octets on disk.
-    pub octets_on_disk: u64,
+    /// Their octets on disk; not known of a part of them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub octets_on_disk: Option<u64>,
     /// First event time.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub first: Option<Timestamp>,

@@ -155,7 +155,7 @@ pub(crate) fn statement(question: &Flows, database: &str) -> Result<Sql, StoreEr
             names.join(", ")
         ))
         .join(alive(database, subject, &piece, "flows"));
-    if let Some(conditions) = conditions(subject, Rows::Flows) {
+    if let Some(conditions) = conditions(subject.filters(), Rows::Flows) {
         sql = sql.join(conditions);
     }
     Ok(sql

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use flow::Timestamp;
+use flow::{Filter, Timestamp};
 
 use crate::grouping::Grouping;
 use crate::plan::{Horizon, Piece, Tier, pieces};
-use crate::predicate::{Rows, names_a_place, predicate};
+use crate::predicate::{Rows, elsewhere, predicate};
 use crate::question::{Subject, Window};
 use crate::sql::Sql;
 
@@ -78,7 +78,7 @@ impl Selection<'_> {
     /// Where the answer comes from: the family of rollups that can say what is asked, else the records.
     pub(crate) fn source(&self) -> Rows {
         let wanted = match self.grouping.rollup {
-            Some(Rows::Traffic) if self.counts_all() => Rows::Interfaces,
+            Some(Rows::Traffic) if self.counted().is_empty() => Rows::Interfaces,
             Some(rows) => rows,
             None => return Rows::Flows,
         };
@@ -98,19 +98,17 @@ impl Selection<'_> {
         pieces(self.subject.window, &self.horizon, usable)
     }
 
-    /// Whether every record counts, and not only one of each conversation.
-    pub(crate) fn counts_all(&self) -> bool {
-        let scope = &self.subject.scope.only;
-        self.grouping.counts_all()
-            || names_a_place(self.subject.filter.expr())
-            || scope
-                .as_ref()
-                .is_some_and(|only| names_a_place(only.expr()))
+    /// Which records count, behind an AND; nothing if every one does, and not only one of each conversation.
+    pub(crate) fn counted(&self) -> Sql {
+        match self.grouping.counts_all() {
+            true => Sql::default(),
+            false => counted(self.subject.filters()),
+        }
     }
 
     /// Filter and, last, scope; `None` if `rows` lack a column.
     fn conditions(&self, rows: Rows) -> Option<Sql> {
-        conditions(self.subject, rows)
+        conditions(self.subject.filters(), rows)
     }
 
     fn keys(&self) -> Vec<String> {
@@ -195,9 +193,7 @@ impl Selection<'_> {
                 .then(" AND last - first > ?")
                 .bind(piece.tier.life_ns_max());
         }
-        if !self.counts_all() {
-            sql = sql.then(" AND accounting = 1");
-        }
+        sql = sql.join(self.counted());
         // Records of the piece's own family: what can be asked of the rollup can be asked of them.
         match self.conditions(Rows::Flows) {
             Some(conditions) => sql.join(conditions),
@@ -323,11 +319,34 @@ fn sum_between(total: &str) -> String {
     format!("toUInt64(sum({} - {}))", before("high"), before("low"))
 }
 
-/// Filter and, last, scope, each behind an AND; `None` if `rows` lack a column that one of them needs.
-pub(crate) fn conditions(subject: &Subject, rows: Rows) -> Option<Sql> {
+/// Which of the records that match all of these count, behind an AND; nothing if every one does.
+///
+/// Of each conversation one does: its exporter keeps the account. But what matches only as it was seen at a place that a filter or a
+/// scope names counts there, whoever keeps the account: that record may not match, and nobody would see the conversation. So by
+/// `exporter a or site b` counts all that was seen at a, and of what is at b besides one record each: none is hidden, and none that
+/// was seen at a and elsewhere counts twice. Of several exporters that are named each counts what it saw.
+pub(crate) fn counted<'a>(filters: impl Iterator<Item = &'a Filter>) -> Sql {
+    let mut others = Vec::new();
+    for filter in filters {
+        match elsewhere(filter.expr()) {
+            None => return Sql::default(),
+            Some(expr) if expr == *filter.expr() => {}
+            // Every condition can be said of records.
+            Some(expr) => others.extend(predicate(&expr, Rows::Flows).map(Sql::parenthesised)),
+        }
+    }
+    match others.is_empty() {
+        true => Sql::text(" AND accounting = 1"),
+        false => Sql::text(" AND (accounting = 1 OR NOT ifNull(")
+            .join(Sql::list(others, " AND "))
+            .then(", 0))"),
+    }
+}
+
+/// Filters, each behind an AND; `None` if `rows` lack a column that one of them needs.
+pub(crate) fn conditions<'a>(filters: impl Iterator<Item = &'a Filter>, rows: Rows) -> Option<Sql> {
     let mut sql = Sql::default();
-    let filters = std::iter::once(&subject.filter).chain(&subject.scope.only);
-    for filter in filters.filter(|filter| !filter.is_any()) {
+    for filter in filters {
         sql = sql
             .then("\n    AND ")
             .join(predicate(filter.expr(), rows)?.parenthesised());

@@ -101,6 +101,11 @@ impl Sql {
         all
     }
 
+    /// Whether it says nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// In parentheses.
     pub(crate) fn parenthesised(self) -> Self {
         Self::text("(").join(self).then(")")

@@ -16,7 +16,8 @@ use crate::error::StoreError;
 use crate::older;
 use crate::plan::Horizon;
 use crate::question::{
-    Flows, FlowsAnswer, Inventory, Quantity, Series, SeriesAnswer, Subject, Top, TopRow, Window,
+    Flows, FlowsAnswer, Inventory, Quantity, Scope, Series, SeriesAnswer, Subject, Top, TopRow,
+    Window,
 };
 use crate::schema::{self, Names};
 use crate::sql::Sql;
@@ -175,6 +176,24 @@ impl Store {
         Ok(FlowsAnswer {
             flows: rows.into_iter().map(Into::into).collect(),
             more,
+        })
+    }
+
+    /// What it holds of what an asker may see. Where that is not all, every row is looked at: not to be asked often.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::top`].
+    pub async fn inventory_within(&self, scope: &Scope) -> Result<Inventory, StoreError> {
+        if scope.sees_all() {
+            return self.inventory().await;
+        }
+        let sql = inventory::within(&self.config.database, scope);
+        let mut rows: Vec<inventory::Answered> = self.ask(sql).await?;
+        let found: Inventory = rows.pop().map(Into::into).unwrap_or_default();
+        Ok(Inventory {
+            octets_on_disk: None,
+            ..found
         })
     }
 

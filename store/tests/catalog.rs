@@ -10,9 +10,9 @@ use flow::{Feed, Timestamp};
 use store::Slice;
 use store::catalog::{
     Catalog, CatalogError, ImportCounts, ImportState, Note, Recording, RecordingCounts,
-    RecordingState, RulesError, check_rules, merge,
+    RecordingState, RulesError, Viewer, check_rules, merge,
 };
-use store::question::Window;
+use store::question::{Scope, Window};
 use tempfile::TempDir;
 
 fn application(name: &str, port: &str) -> ApplicationRule {
@@ -349,7 +349,7 @@ async fn a_catalog_of_a_newer_version_is_refused_and_left_alone() {
     let before = std::fs::read(catalog.path()).unwrap();
     let refused = Catalog::open(catalog.path()).await.unwrap_err();
     let sentence = format!(
-        "the catalog {} was made by a newer Flowreel (its version is 999, this program knows 4): start the newer program, or use another data directory",
+        "the catalog {} was made by a newer Flowreel (its version is 999, this program knows 6): start the newer program, or use another data directory",
         catalog.path().display()
     );
     assert_eq!(refused.to_string(), sentence);
@@ -472,6 +472,8 @@ fn recording(name: &str, id: char) -> Recording {
             },
             filter: flow::Filter::parse("app orders").unwrap(),
         },
+        scope: Scope::default(),
+        owner: None,
         cut_by: "eve".to_owned(),
         cut_at: Timestamp::from_seconds(201),
         collector: "berlin".to_owned(),
@@ -485,6 +487,54 @@ fn recording(name: &str, id: char) -> Recording {
     }
 }
 
+/// Sees every flow.
+const ALL: Viewer<'_> = Viewer {
+    name: None,
+    scope: &Scope { only: None },
+};
+
+#[tokio::test]
+async fn a_recording_is_shown_to_its_cutter_and_to_whoever_sees_the_same() {
+    let (_folder, catalog) = fresh().await;
+    let scope = |text| Scope::of(flow::Filter::parse(text).unwrap());
+    let (berlin, paris) = (scope("site berlin"), scope("site paris"));
+    let of_berlin = Recording {
+        scope: berlin.clone(),
+        owner: Some("eve".to_owned()),
+        ..recording("berlin", 'a')
+    };
+    // From before there were accounts, or from elsewhere.
+    let of_nobody = recording("nobody's", 'b');
+    for one in [&of_berlin, &of_nobody] {
+        catalog.add_recording(one).await.unwrap();
+    }
+    let (eve, mallory) = (Some("eve"), Some("mallory"));
+    let shown = [
+        ("berlin", eve, &berlin, true),
+        ("berlin", mallory, &berlin, true),
+        ("berlin", eve, &paris, true),
+        ("berlin", mallory, &paris, false),
+        ("berlin", None, &paris, false),
+        ("nobody's", eve, &berlin, false),
+        ("nobody's", None, &paris, false),
+        ("nobody's", eve, ALL.scope, true),
+        ("berlin", None, ALL.scope, true),
+    ];
+    for (recording, name, scope, is_shown) in shown {
+        let found = catalog.recording(recording, Viewer { name, scope }).await;
+        assert_eq!(found.is_ok(), is_shown, "{recording} {name:?} {scope:?}");
+        if let Err(error) = found {
+            let said = format!("the catalog has no recording '{recording}'");
+            assert_eq!(error.to_string(), said);
+        }
+    }
+    // Who sees something else by now is not told what is in it.
+    let of_berlin = catalog.recording("berlin", ALL).await.unwrap();
+    let tells = |name, scope| of_berlin.is_told_to(Viewer { name, scope });
+    assert!(tells(mallory, &berlin) && tells(None, ALL.scope));
+    assert!(!tells(eve, &paris));
+}
+
 #[tokio::test]
 async fn a_recording_is_found_by_name_id_and_number_until_it_goes() {
     let (folder, catalog) = fresh().await;
@@ -496,7 +546,7 @@ async fn a_recording_is_found_by_name_id_and_number_until_it_goes() {
         .unwrap();
     let expected = Recording { number, ..cut };
     for name in ["friday", &"a".repeat(32), &number.to_string()] {
-        assert_eq!(catalog.recording(name).await.unwrap(), expected);
+        assert_eq!(catalog.recording(name, ALL).await.unwrap(), expected);
     }
     let counts = RecordingCounts {
         datagrams: 3,
@@ -512,7 +562,7 @@ async fn a_recording_is_found_by_name_id_and_number_until_it_goes() {
         counts,
     );
     update.await.unwrap();
-    let now = catalog.recording("friday").await.unwrap();
+    let now = catalog.recording("friday", ALL).await.unwrap();
     assert_eq!((now.state, now.counts), (RecordingState::Own, counts));
     assert_eq!(now.slice.arrived.to, to);
 
@@ -523,7 +573,7 @@ async fn a_recording_is_found_by_name_id_and_number_until_it_goes() {
         counts,
     );
     update.await.unwrap();
-    let error = catalog.recording("friday").await.unwrap_err();
+    let error = catalog.recording("friday", ALL).await.unwrap_err();
     assert_eq!(error.to_string(), "the catalog has no recording 'friday'");
     catalog.forget_recording(number).await.unwrap();
     assert!(catalog.recordings().await.unwrap().is_empty());

@@ -20,7 +20,7 @@ pub(crate) const ROLES: [&str; 6] = [
     "admin",
 ];
 
-/// A server with sign-on, and without a store: what is tried here is who may ask.
+/// A server with sign-on; mostly without a store, as what is tried is who may ask.
 pub(crate) struct Office {
     pub(crate) server: Server,
     folder: tempfile::TempDir,
@@ -29,29 +29,48 @@ pub(crate) struct Office {
 impl Office {
     /// Starts one with no account, which logs all that it may.
     pub(crate) fn open() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same, with these settings besides.
+    pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = start(folder.path());
+        let server = start(folder.path(), "none", settings);
+        Self { server, folder }
+    }
+
+    /// The same, with a store that answers.
+    pub(crate) fn with_a_store() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let server = start(folder.path(), "embedded", &[]);
+        server.wait_until_ready();
         Self { server, folder }
     }
 
     /// Starts one with an account of each role, which bears its name.
     pub(crate) fn staffed() -> (Self, Visitor) {
         let this = Self::open();
-        let mut admin = this.visitor();
-        let link = this.link().unwrap();
-        let made = json!({"token": link, "name": "admin", "password": PASSWORD});
-        assert_eq!(admin.send("POST", "/api/v1/welcome", &made).status, 200);
+        let mut admin = this.first_admin();
         for role in ROLES.iter().filter(|role| **role != "admin") {
             admin.make_account(role, role);
         }
         (this, admin)
     }
 
+    /// Makes the first account, by the link that was printed.
+    pub(crate) fn first_admin(&self) -> Visitor {
+        let mut admin = self.visitor();
+        let link = self.link().unwrap();
+        let made = json!({"token": link, "name": "admin", "password": PASSWORD});
+        assert_eq!(admin.send("POST", "/api/v1/welcome", &made).status, 200);
+        admin
+    }
+
     /// Ends the server and starts it again.
     pub(crate) fn restart(self) -> Self {
         let Self { server, folder } = self;
         server.stop();
-        let server = start(folder.path());
+        let server = start(folder.path(), "none", &[]);
         Self { server, folder }
     }
 
@@ -61,9 +80,14 @@ impl Office {
 
     /// What the last start printed behind the `#` of its link.
     pub(crate) fn link(&self) -> Option<String> {
-        let printed = std::fs::read_to_string(self.folder.path().join("said.out")).unwrap();
+        let printed = self.printed();
         let last = printed.lines().last()?;
         Some(last.split_once("/welcome#")?.1.to_owned())
+    }
+
+    /// All that it has printed since its last start.
+    pub(crate) fn printed(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("said.out")).unwrap()
     }
 
     /// All that it has logged since its last start.
@@ -96,14 +120,17 @@ impl Office {
     }
 }
 
-fn start(folder: &Path) -> Server {
-    let set = |name: &str, value: &str| (name.to_owned(), OsString::from(value));
+fn start(folder: &Path, store: &str, settings: &[(&str, &str)]) -> Server {
+    let usual = [
+        ("FLOWREEL_SIGN_ON", "required"),
+        ("FLOWREEL_STORE__ENGINE", store),
+        ("FLOWREEL_LOG__LEVEL", "debug"),
+    ];
+    let settings = usual.iter().chain(settings);
     let launch = Launch {
-        environment: vec![
-            set("FLOWREEL_SIGN_ON", "required"),
-            set("FLOWREEL_STORE__ENGINE", "none"),
-            set("FLOWREEL_LOG__LEVEL", "debug"),
-        ],
+        environment: settings
+            .map(|(name, value)| ((*name).to_owned(), OsString::from(*value)))
+            .collect(),
         said: Some(folder.join("said")),
         ..Launch::of(&folder.join("data"))
     };

@@ -7,6 +7,7 @@ use super::Permission::{
     self, Administer, Ask, Import, Operate, Record, Replay, Rule as Name, Share,
 };
 use super::{Identity, Person};
+use crate::ApiError;
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,20 +20,36 @@ pub(crate) enum Access {
     InPerson,
     /// Whoever has the permission.
     With(Permission),
+    /// Whoever has the permission and sees every flow: this tells about the whole network, or holds datagrams, in which there are
+    /// other people's flows too; or it gives rights, which nobody gives who has less themselves.
+    Whole(Permission),
 }
 
-use Access::{Everybody, InPerson, SignedOn, With};
+use Access::{Everybody, InPerson, SignedOn, Whole, With};
 
 impl Access {
-    /// Whether this person is let through.
-    pub(super) fn is_given_to(self, person: &Person) -> bool {
-        match self {
-            Self::Everybody | Self::SignedOn => true,
-            Self::InPerson => matches!(person.identity, Identity::Session { .. }),
-            Self::With(permission) => person.may(permission),
-        }
+    /// Lets this person through, or says why not.
+    pub(super) fn check(self, person: &Person) -> Result<(), ApiError> {
+        let has = |permission: Permission| permission.is_of(person.role);
+        let why = match self {
+            Self::Everybody | Self::SignedOn => return Ok(()),
+            Self::InPerson => match person.identity {
+                Identity::Session { .. } | Identity::Proxy { .. } => return Ok(()),
+                _ => "this is for people who have signed on, not for programs",
+            },
+            Self::With(permission) if has(permission) => return Ok(()),
+            Self::Whole(permission) if has(permission) => match person.scope.sees_all() {
+                true => return Ok(()),
+                false => "this holds what is everybody's, and you see a part of the flows only",
+            },
+            Self::With(_) | Self::Whole(_) => NOT_YOURS,
+        };
+        Err(ApiError::forbidden(why))
     }
 }
+
+/// What is said where a role has no permission, and where nobody has said who may.
+pub(super) const NOT_YOURS: &str = "this is not among what your role may do";
 
 /// What the table says of a route.
 #[derive(Clone, Copy, Debug)]
@@ -63,41 +80,27 @@ const fn does(method: &'static str, route: &'static str, access: Access, act: Ac
 }
 
 /// Every route of the API, as the router names it.
+#[rustfmt::skip] // A line for each.
 const ROUTES: [Rule; 54] = [
     looks("DELETE", "/api/v1/players/{id}", With(Ask)),
     does("DELETE", "/api/v1/me/sessions", InPerson, SessionsEnded),
-    does(
-        "DELETE",
-        "/api/v1/me/sessions/{number}",
-        InPerson,
-        SessionsEnded,
-    ),
-    does(
-        "DELETE",
-        "/api/v1/me/tokens/{number}",
-        InPerson,
-        TokenRevoked,
-    ),
-    does(
-        "DELETE",
-        "/api/v1/recordings/{name}",
-        With(Share),
-        RecordingDeleted,
-    ),
+    does("DELETE", "/api/v1/me/sessions/{number}", InPerson, SessionsEnded),
+    does("DELETE", "/api/v1/me/tokens/{number}", InPerson, TokenRevoked),
+    does("DELETE", "/api/v1/recordings/{name}", With(Share), RecordingDeleted),
     looks("GET", "/api/openapi.json", Everybody),
-    looks("GET", "/api/v1/accounting", With(Operate)),
-    looks("GET", "/api/v1/accounts", With(Administer)),
-    looks("GET", "/api/v1/audit", With(Administer)),
+    looks("GET", "/api/v1/accounting", Whole(Operate)),
+    looks("GET", "/api/v1/accounts", Whole(Administer)),
+    looks("GET", "/api/v1/audit", Whole(Administer)),
     looks("GET", "/api/v1/compare/{dimension}", With(Ask)),
-    looks("GET", "/api/v1/exporters", With(Operate)),
+    looks("GET", "/api/v1/exporters", Whole(Operate)),
     looks("GET", "/api/v1/filter/complete", With(Ask)),
     looks("GET", "/api/v1/flows", With(Ask)),
-    looks("GET", "/api/v1/holdings", With(Operate)),
-    looks("GET", "/api/v1/imports", With(Import)),
-    looks("GET", "/api/v1/imports/{feed}", With(Import)),
+    looks("GET", "/api/v1/holdings", Whole(Operate)),
+    looks("GET", "/api/v1/imports", Whole(Import)),
+    looks("GET", "/api/v1/imports/{feed}", Whole(Import)),
     looks("GET", "/api/v1/inventory", With(Ask)),
     looks("GET", "/api/v1/lateness", With(Ask)),
-    looks("GET", "/api/v1/learned", With(Name)),
+    looks("GET", "/api/v1/learned", Whole(Name)),
     looks("GET", "/api/v1/me", SignedOn),
     looks("GET", "/api/v1/me/sessions", InPerson),
     looks("GET", "/api/v1/me/tokens", InPerson),
@@ -105,64 +108,34 @@ const ROUTES: [Rule; 54] = [
     looks("GET", "/api/v1/players/{id}/frames", With(Ask)),
     looks("GET", "/api/v1/recordings", With(Replay)),
     looks("GET", "/api/v1/recordings/{name}", With(Replay)),
-    does(
-        "GET",
-        "/api/v1/recordings/{name}/file",
-        With(Share),
-        RecordingExported,
-    ),
-    looks("GET", "/api/v1/rules", With(Name)),
-    looks("GET", "/api/v1/rules/catalog", With(Name)),
+    does("GET", "/api/v1/recordings/{name}/file", Whole(Share), RecordingExported),
+    looks("GET", "/api/v1/rules", Whole(Name)),
+    looks("GET", "/api/v1/rules/catalog", Whole(Name)),
     looks("GET", "/api/v1/series", With(Ask)),
     looks("GET", "/api/v1/series/{picture}", With(Ask)),
     looks("GET", "/api/v1/top/{dimension}", With(Ask)),
     looks("GET", "/api/v1/top/{dimension}/{picture}", With(Ask)),
     looks("GET", "/healthz", Everybody),
-    looks("GET", "/metrics", With(Operate)),
+    looks("GET", "/metrics", Whole(Operate)),
     looks("GET", "/readyz", Everybody),
-    does(
-        "PATCH",
-        "/api/v1/accounts/{name}",
-        With(Administer),
-        AccountChanged,
-    ),
-    does("POST", "/api/v1/accounts", With(Administer), AccountMade),
-    does(
-        "POST",
-        "/api/v1/accounts/{name}/password",
-        With(Administer),
-        PasswordReset,
-    ),
-    does("POST", "/api/v1/imports", With(Import), CaptureImported),
+    does("PATCH", "/api/v1/accounts/{name}", Whole(Administer), AccountChanged),
+    does("POST", "/api/v1/accounts", Whole(Administer), AccountMade),
+    does("POST", "/api/v1/accounts/{name}/password", Whole(Administer), PasswordReset),
+    does("POST", "/api/v1/imports", Whole(Import), CaptureImported),
     does("POST", "/api/v1/me/password", InPerson, PasswordChanged),
     does("POST", "/api/v1/me/tokens", InPerson, TokenMade),
     does("POST", "/api/v1/players", With(Ask), Replayed),
     looks("POST", "/api/v1/players/{id}", With(Ask)),
-    does("POST", "/api/v1/reclassify", With(Name), Reclassified),
+    does("POST", "/api/v1/reclassify", Whole(Name), Reclassified),
     does("POST", "/api/v1/recordings", With(Record), RecordingCut),
-    does(
-        "POST",
-        "/api/v1/recordings/{name}/keep",
-        With(Record),
-        RecordingKept,
-    ),
-    does(
-        "POST",
-        "/api/v1/recordings/{name}/notes",
-        With(Record),
-        NoteWritten,
-    ),
-    does(
-        "POST",
-        "/api/v1/recordings/{name}/stop",
-        With(Record),
-        RecordingStopped,
-    ),
-    does("POST", "/api/v1/reels", With(Import), RecordingImported),
+    does("POST", "/api/v1/recordings/{name}/keep", With(Record), RecordingKept),
+    does("POST", "/api/v1/recordings/{name}/notes", With(Record), NoteWritten),
+    does("POST", "/api/v1/recordings/{name}/stop", With(Record), RecordingStopped),
+    does("POST", "/api/v1/reels", Whole(Import), RecordingImported),
     does("POST", "/api/v1/sign-off", InPerson, SignedOff),
     does("POST", "/api/v1/sign-on", Everybody, Act::SignedOn),
     does("POST", "/api/v1/welcome", Everybody, Welcomed),
-    does("PUT", "/api/v1/rules", With(Name), RulesChanged),
+    does("PUT", "/api/v1/rules", Whole(Name), RulesChanged),
 ];
 
 /// What a request to a route needs; `None` if nobody has said.

@@ -14,7 +14,7 @@ use flow::clock;
 use futures_util::StreamExt as _;
 use store::catalog::{Act, Deed};
 
-use super::access::{Access, Rule, rule};
+use super::access::{Access, NOT_YOURS, Rule, rule};
 use super::audit::Noted;
 use super::identify::{People, Shown};
 use super::{Identity, Person};
@@ -41,7 +41,7 @@ pub(crate) async fn keep(State(people): State<People>, request: Request, next: N
     };
     let Ok(SeenFrom(address)) = head.extract().await;
     let rule = rule(&head.method, route.as_str());
-    let shown = Shown::of(&head.headers);
+    let shown = Shown::of(&head);
     let person = match admit(&people, rule, shown.as_ref(), address).await {
         Ok(person) => person,
         Err(refusal) => {
@@ -91,14 +91,14 @@ async fn admit(
     let person = person
         .map_err(|error| nobody(error.into()))?
         .ok_or_else(|| nobody(ApiError::nobody()))?;
-    match access {
-        Some(access) if access.is_given_to(&person) => Ok(Some(person)),
-        Some(Access::InPerson) => Err(Refusal {
-            error: ApiError::forbidden("this is for people who have signed on, not for programs"),
-            by: Some(person),
-        }),
-        _ => Err(Refusal {
-            error: ApiError::forbidden("this is not among what your role may do"),
+    let checked = match access {
+        Some(access) => access.check(&person),
+        None => Err(ApiError::forbidden(NOT_YOURS)),
+    };
+    match checked {
+        Ok(()) => Ok(Some(person)),
+        Err(error) => Err(Refusal {
+            error,
             by: Some(person),
         }),
     }

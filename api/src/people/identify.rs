@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::http::{HeaderMap, header};
+use axum::http::header;
+use axum::http::request::Parts;
 use flow::{Timestamp, clock};
 use store::catalog::{Catalog, CatalogError, Digest};
 
@@ -16,6 +17,7 @@ use super::session::{self, Lasting, SEEN_EVERY};
 use super::throttle::Throttle;
 use super::{Identity, Person};
 use crate::ApiError;
+use crate::proxies::Vouched;
 
 /// Between two looks whether a listener may still listen.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -150,6 +152,7 @@ impl People {
             Some(Shown::Cookie(digest)) => {
                 self.of_session(digest, sign_on.lasting, address, now).await
             }
+            Some(Shown::Vouched(name)) => self.of_proxy(name, address).await,
         }
     }
 
@@ -206,6 +209,21 @@ impl People {
         )))
     }
 
+    async fn of_proxy(
+        &self,
+        name: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Person>, CatalogError> {
+        let found = self.catalog().account(name).await?;
+        let account = found.map(|(account, _)| account).filter(|it| !it.disabled);
+        Ok(account.map(|account| {
+            let identity = Identity::Proxy {
+                account: account.number,
+            };
+            Person::of(&account, identity, account.role, "", address)
+        }))
+    }
+
     /// Ends when this person is no longer who they were: signed off, disabled, or given another role or scope.
     pub(super) async fn no_longer(self, shown: Option<Shown>, person: Person) {
         loop {
@@ -222,23 +240,29 @@ impl People {
 }
 
 /// What somebody shows to be known.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Shown {
     Cookie(Digest),
     Token(Digest),
+    /// A listed proxy says so.
+    Vouched(String),
 }
 
 impl Shown {
-    /// What stands in the head of a request. A token goes before a cookie: a program means what it says, a browser sends cookies by
-    /// itself.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+    /// What stands in the head of a request. A token goes before the rest: a program means what it says, a browser sends cookies by
+    /// itself. A proxy that vouches knows who is there now; a cookie may be of somebody else at that browser.
+    pub(super) fn of(head: &Parts) -> Option<Self> {
+        let headers = &head.headers;
         let bearer = headers.get(header::AUTHORIZATION);
         let bearer = bearer.and_then(|value| value.to_str().ok()?.split_once(' '));
         // RFC 9110 §11.1: the scheme's letters may be of either case.
         let token = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         match token {
             Some((_, token)) => Some(Self::Token(secret::digest(token.trim()))),
-            None => session::shown(headers).map(|shown| Self::Cookie(secret::digest(&shown))),
+            None => match head.extensions.get::<Vouched>() {
+                Some(Vouched(name)) => Some(Self::Vouched(name.to_lowercase())),
+                None => session::shown(headers).map(|shown| Self::Cookie(secret::digest(&shown))),
+            },
         }
     }
 }

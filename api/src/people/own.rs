@@ -32,7 +32,7 @@ const TOKEN_LIFE_MAX: Duration = Duration::from_secs(366 * 86_400);
 /// 403 for the operator, whom the door refuses before.
 fn account(person: &Person) -> Result<u32, ApiError> {
     person
-        .account()
+        .number()
         .ok_or_else(|| ApiError::forbidden("the operator has no account"))
 }
 

@@ -9,7 +9,6 @@ use serde_json::json;
 use store::catalog::{Account, Act, Deed, Role};
 use store::question::Scope;
 
-use super::Permission;
 use crate::ApiError;
 
 /// Who asks: what handlers know of them. The door puts it into each request that it lets through.
@@ -38,6 +37,11 @@ pub enum Identity {
         account: u32,
         /// The session's.
         session: u32,
+    },
+    /// They have signed on with a proxy that is believed.
+    Proxy {
+        /// Their account's number.
+        account: u32,
     },
     /// A program that has a token of theirs.
     Token {
@@ -87,25 +91,18 @@ impl Person {
         }
     }
 
-    /// Whether they may. Who does not see everything gives nobody any rights: they could give more than they have.
-    pub fn may(&self, permission: Permission) -> bool {
-        let sees_enough = permission != Permission::Administer || self.scope.only.is_none();
-        sees_enough && permission.is_of(self.role)
-    }
-
-    /// What stands beside what they cut or write: their name, but an operator may say another.
-    pub fn signature(&self, said: Option<String>) -> Option<String> {
-        match self.identity {
-            Identity::Operator => said,
-            _ => Some(self.name.clone()),
-        }
+    /// The name of their account; none is the operator's, who needs none.
+    pub fn account(&self) -> Option<&str> {
+        (self.identity != Identity::Operator).then_some(&self.name)
     }
 
     /// Their account's number, unless they are the operator.
-    pub(super) fn account(&self) -> Option<u32> {
+    pub(super) fn number(&self) -> Option<u32> {
         match self.identity {
             Identity::Operator => None,
-            Identity::Session { account, .. } | Identity::Token { account, .. } => Some(account),
+            Identity::Session { account, .. }
+            | Identity::Proxy { account }
+            | Identity::Token { account, .. } => Some(account),
         }
     }
 
@@ -113,7 +110,7 @@ impl Person {
     pub(super) fn deed(&self, what: Act, object: impl Into<String>) -> Deed {
         Deed {
             who: self.name.clone(),
-            account: self.account(),
+            account: self.number(),
             token: match self.identity {
                 Identity::Token { token, .. } => Some(token),
                 _ => None,
@@ -139,8 +136,7 @@ fn scope<'a>(texts: impl Iterator<Item = &'a str>) -> Scope {
             Err(_) => continue,
         };
     }
-    let only = (!only.is_any()).then_some(only);
-    Scope { only }
+    Scope::of(only)
 }
 
 impl<S: Sync> FromRequestParts<S> for Person {
@@ -239,22 +235,5 @@ mod tests {
     fn a_scope_that_cannot_be_read_lets_nothing_through() {
         let person = seen(Role::Engineer, "colour blue", Role::Engineer, "", None);
         assert_eq!(only(&person), filter("not any"));
-    }
-
-    #[test]
-    fn who_does_not_see_everything_gives_nobody_rights() {
-        let admin = |narrower| seen(Role::Admin, "", Role::Admin, narrower, None);
-        assert!(admin("").may(Permission::Administer));
-        assert!(!admin("site berlin").may(Permission::Administer));
-        assert!(admin("site berlin").may(Permission::Operate));
-    }
-
-    #[test]
-    fn only_the_operator_signs_with_another_name() {
-        let said = || Some("night shift".to_owned());
-        assert_eq!(Person::operator().signature(said()), said());
-        let anna = seen(Role::Engineer, "", Role::Engineer, "", None);
-        assert_eq!(anna.signature(said()).as_deref(), Some("anna"));
-        assert_eq!(anna.signature(None).as_deref(), Some("anna"));
     }
 }

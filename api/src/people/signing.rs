@@ -31,7 +31,7 @@ pub(crate) struct Me {
     name: String,
     /// What they work as.
     role: Role,
-    /// What they may do.
+    /// What they may do; what tells of the whole network only with an empty scope.
     permissions: Vec<Permission>,
     /// Whose flows they see, in the filter language; empty for all.
     scope: String,
@@ -52,7 +52,7 @@ impl Me {
     fn of(person: Person, people: &People) -> Self {
         let all = Permission::ALL.into_iter();
         Self {
-            permissions: all.filter(|it| person.may(*it)).collect(),
+            permissions: all.filter(|it| it.is_of(person.role)).collect(),
             scope: text(&person.scope),
             home: home(person.role).to_owned(),
             sign_on: people.is_required(),

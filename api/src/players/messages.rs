@@ -219,6 +219,8 @@ pub(super) struct Program {
     pub(super) filter: Filter,
     /// How much event time before its position a frame shows.
     pub(super) window: Duration,
+    /// What may be seen: fixed when the player is made.
+    pub(super) scope: Scope,
 }
 
 impl Program {
@@ -260,7 +262,7 @@ impl Program {
             filter: self.filter.clone(),
             known_at,
             arrived: None,
-            scope: Scope::default(),
+            scope: self.scope.clone(),
         }
     }
 
@@ -270,6 +272,7 @@ impl Program {
             views: change.views.unwrap_or_else(|| self.views.clone()),
             filter: change.filter.unwrap_or_else(|| self.filter.clone()),
             window: change.window.unwrap_or(self.window),
+            scope: self.scope.clone(),
         }
     }
 }
@@ -285,12 +288,12 @@ fn check_name(name: &str) -> Result<(), ApiError> {
 }
 
 impl NewPlayer {
-    /// What it shows, at the first instant. `recording` is the window of the recording that it names.
+    /// What it shows of what may be seen, at the first instant. `recording` is the window of the recording that it names.
     ///
     /// # Errors
     ///
     /// 400 with the parameter that is wrong.
-    pub(super) fn begin(self, recording: Option<Window>) -> Result<Show, ApiError> {
+    pub(super) fn begin(self, recording: Option<Window>, scope: Scope) -> Result<Show, ApiError> {
         let instant = |name: &'static str, text: &Option<String>| {
             text.as_deref().map(|text| time(name, text)).transpose()
         };
@@ -303,6 +306,7 @@ impl NewPlayer {
             views: self.views,
             filter: parse_filter(self.filter.as_deref().unwrap_or_default())?,
             window: length("window", self.window.as_deref())?.unwrap_or(WINDOW),
+            scope,
         };
         let mut player = clock(recording, from, to, frames)?;
         let mut tell = |command| player.tell(command, Duration::ZERO).map_err(refused);
@@ -433,7 +437,7 @@ mod tests {
     async fn wrong(body: Value, recording: bool) -> String {
         let error = new(body)
             .unwrap()
-            .begin(recording.then(window))
+            .begin(recording.then(window), Scope::default())
             .unwrap_err();
         let answer = error.into_response();
         assert_eq!(answer.status(), 400);
@@ -445,7 +449,10 @@ mod tests {
     #[test]
     fn what_is_left_out_has_a_default() {
         let body = json!({"views": {"largest": {"top": {"dimension": "applications"}}}});
-        let mut show = new(body).unwrap().begin(Some(window())).unwrap();
+        let mut show = new(body)
+            .unwrap()
+            .begin(Some(window()), Scope::default())
+            .unwrap();
         let state = serde_json::to_value(show.state(Duration::ZERO)).unwrap();
         let expected = json!({
             "position": "1970-01-01T00:16:40.000Z", "playing": false, "times": 1.0, "loop": false,
@@ -521,7 +528,13 @@ mod tests {
         let longest = json!({"é".repeat(64): {"flows": {}}});
         for views in [views_of(12), longest] {
             let body = json!({"views": views});
-            assert!(new(body).unwrap().begin(Some(window())).is_ok(), "{views}");
+            assert!(
+                new(body)
+                    .unwrap()
+                    .begin(Some(window()), Scope::default())
+                    .is_ok(),
+                "{views}"
+            );
         }
     }
 

@@ -28,6 +28,7 @@ use tokio::task::AbortHandle;
 use self::running::{Ask, Running};
 use self::show::Show;
 use crate::ApiError;
+use crate::people::Person;
 
 /// Players at the same time. When there are as many, another is refused (429) until one ends.
 pub const PLAYERS_MAX: usize = 1000;
@@ -88,6 +89,8 @@ struct Table {
 
 #[derive(Debug)]
 struct Entry {
+    /// Who made it.
+    owner: Person,
     running: Arc<Running>,
     task: AbortHandle,
 }
@@ -107,8 +110,13 @@ impl Players {
         }
     }
 
-    /// Begins to run a player, and returns its name.
-    fn begin(&self, show: Show, ask: Ask) -> Result<(String, Arc<Running>), ApiError> {
+    /// Begins to run a player that is this person's, and returns its name.
+    fn begin(
+        &self,
+        owner: &Person,
+        show: Show,
+        ask: Ask,
+    ) -> Result<(String, Arc<Running>), ApiError> {
         let id = new_id().map_err(|error| {
             let what = "no name can be made for the player";
             ApiError::because(StatusCode::INTERNAL_SERVER_ERROR, what, &error)
@@ -126,6 +134,7 @@ impl Players {
             player.run(ask).await;
         });
         let entry = Entry {
+            owner: owner.clone(),
             running: running.clone(),
             task: task.abort_handle(),
         };
@@ -149,11 +158,11 @@ impl Players {
         Ok(())
     }
 
-    /// A player by its name.
-    fn find(&self, id: &str) -> Result<Arc<Running>, ApiError> {
+    /// A person's player by its name.
+    fn find(&self, who: &Person, id: &str) -> Result<Arc<Running>, ApiError> {
         let table = self.table();
-        let entry = table.by_id.get(id).ok_or_else(unknown)?;
-        Ok(entry.running.clone())
+        let entry = table.by_id.get(id).filter(|entry| entry.is_of(who));
+        Ok(entry.ok_or_else(unknown)?.running.clone())
     }
 
     /// A place for one more listener.
@@ -167,11 +176,30 @@ impl Players {
         })
     }
 
-    /// Ends a player, its task and its listeners' streams.
-    fn end(&self, id: &str) -> Result<(), ApiError> {
-        let removed = self.table().by_id.remove(id);
-        removed.ok_or_else(unknown)?.end();
+    /// Ends a person's player, its task and its listeners' streams.
+    fn end(&self, who: &Person, id: &str) -> Result<(), ApiError> {
+        self.find(who, id)?;
+        self.remove(id);
         Ok(())
+    }
+
+    /// Ends a player that may have ended.
+    fn remove(&self, id: &str) {
+        let removed = self.table().by_id.remove(id);
+        if let Some(entry) = removed {
+            entry.end();
+        }
+    }
+
+    /// Ends all that an account has made: it may see something else from now on, or nothing.
+    pub fn end_of(&self, account: &str) {
+        let ended: Vec<Entry> = {
+            let mut table = self.table();
+            let is_of = |_: &String, entry: &mut Entry| entry.owner.name == account;
+            let ended = table.by_id.extract_if(.., is_of);
+            ended.map(|(_, entry)| entry).collect()
+        };
+        ended.into_iter().for_each(Entry::end);
     }
 
     /// Ends all, for good: streams that go on for ever would keep the server from stopping.
@@ -192,6 +220,11 @@ impl Players {
 }
 
 impl Entry {
+    /// Whether it is this person's. Who sees something else by now is somebody else.
+    fn is_of(&self, who: &Person) -> bool {
+        (&self.owner.name, &self.owner.scope) == (&who.name, &who.scope)
+    }
+
     fn end(self) {
         self.running.end();
         self.task.abort();
@@ -206,8 +239,7 @@ struct Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        // It may have been taken off by whoever ended it.
-        let _ = self.players.end(&self.id);
+        self.players.remove(&self.id);
     }
 }
 
@@ -215,7 +247,7 @@ fn unknown() -> ApiError {
     ApiError::not_found("there is no such player; it may have ended")
 }
 
-/// 128 bits that nobody guesses, in hex: whoever knows the name may listen and command.
+/// 128 bits that nobody guesses, in hex: of the players of those who have not signed on whoever knows the name may listen and command.
 fn new_id() -> std::io::Result<String> {
     let mut octets = [0_u8; 16];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut octets)?;

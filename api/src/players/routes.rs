@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, Sse};
+use axum::{Extension, Json};
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -18,6 +18,8 @@ use super::show::Moment;
 use crate::ApiError;
 use crate::error::ErrorBody;
 use crate::parameters::{Segment, of_recording};
+use crate::people::Person;
+use crate::people::audit::Noted;
 use crate::router::Api;
 use crate::view::{Answer, View};
 
@@ -29,21 +31,26 @@ use crate::view::{Answer, View};
         (status = 429, body = ErrorBody)))]
 pub(crate) async fn make(
     State(api): State<Api>,
+    person: Person,
     body: Result<Json<NewPlayer>, JsonRejection>,
-) -> Result<(StatusCode, Json<Made>), ApiError> {
+) -> Result<(StatusCode, Extension<Noted>, Json<Made>), ApiError> {
     let Json(new) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
     let recording = match &new.recording {
         None => None,
         Some(name) => {
-            let found = api.archive.find(name).await?;
+            let found = api.archive.find(&person, name).await?;
             Some((found.id, found.window))
         }
     };
+    let noted = Noted::object(new.recording.clone().unwrap_or_default());
     let (recording, window) = recording.unzip();
-    let show = new.begin(window)?;
-    let (id, running) = api.players.begin(show, asking(&api, recording))?;
+    let show = new.begin(window, person.scope.clone())?;
+    let (id, running) = api
+        .players
+        .begin(&person, show, asking(&api, (&person, recording)))?;
     let state = running.state();
-    Ok((StatusCode::CREATED, Json(Made { id, state })))
+    let made = Json(Made { id, state });
+    Ok((StatusCode::CREATED, Extension(noted), made))
 }
 
 /// What a player does.
@@ -52,9 +59,10 @@ pub(crate) async fn make(
     responses((status = 200, body = PlayerState), (status = 404, body = ErrorBody)))]
 pub(crate) async fn state(
     State(api): State<Api>,
+    person: Person,
     Segment(id): Segment<String>,
 ) -> Result<Json<PlayerState>, ApiError> {
-    Ok(Json(api.players.find(&id)?.state()))
+    Ok(Json(api.players.find(&person, &id)?.state()))
 }
 
 /// Tells a player what to do. It does it at once.
@@ -63,10 +71,11 @@ pub(crate) async fn state(
     responses((status = 200, body = PlayerState), (status = 400, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(crate) async fn tell(
     State(api): State<Api>,
+    person: Person,
     Segment(id): Segment<String>,
     body: Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Json<PlayerState>, ApiError> {
-    let player = api.players.find(&id)?;
+    let player = api.players.find(&person, &id)?;
     let Json(written) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
     let state = player.order(Order::read(written)?)?;
     Ok(Json(state))
@@ -78,9 +87,10 @@ pub(crate) async fn tell(
     responses((status = 204), (status = 404, body = ErrorBody)))]
 pub(crate) async fn end(
     State(api): State<Api>,
+    person: Person,
     Segment(id): Segment<String>,
 ) -> Result<StatusCode, ApiError> {
-    api.players.end(&id)?;
+    api.players.end(&person, &id)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -97,9 +107,10 @@ pub(crate) async fn end(
         (status = 429, body = ErrorBody)))]
 pub(crate) async fn frames(
     State(api): State<Api>,
+    person: Person,
     Segment(id): Segment<String>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
-    let player = api.players.find(&id)?;
+    let player = api.players.find(&person, &id)?;
     let listener = player.listen(api.players.place()?);
     let events = futures_util::stream::unfold(listener, |mut listener| async {
         let event = match listener.next().await? {
@@ -113,18 +124,20 @@ pub(crate) async fn frames(
 }
 
 /// How a player asks: anew for each frame, as a recording may be moved or removed meanwhile.
-fn asking(api: &Api, recording: Option<String>) -> Ask {
+fn asking(api: &Api, (person, recording): (&Person, Option<String>)) -> Ask {
     let (api, recording) = (api.clone(), recording.map(Arc::<str>::from));
+    let person = Arc::new(person.clone());
     Arc::new(move |moment, view| {
-        let (api, recording) = (api.clone(), recording.clone());
+        let (api, person, recording) = (api.clone(), person.clone(), recording.clone());
         let (moment, view) = (moment.clone(), view.clone());
-        let answer = async move { answer(&api, recording.as_deref(), &moment, &view).await };
+        let answer =
+            async move { answer((&api, &person), recording.as_deref(), &moment, &view).await };
         Box::pin(answer) as BoxFuture<'static, _>
     })
 }
 
 async fn answer(
-    api: &Api,
+    (api, person): (&Api, &Person),
     recording: Option<&str>,
     moment: &Moment,
     view: &View,
@@ -132,7 +145,7 @@ async fn answer(
     let subject = moment.program.subject(moment.window, moment.known_at);
     let (store, subject) = match recording {
         None => (api.store.clone(), subject),
-        Some(id) => of_recording(api.archive.find(id).await?, subject),
+        Some(id) => of_recording(api.archive.find(person, id).await?, subject),
     };
     Ok(view.question(subject)?.ask(&store).await?)
 }

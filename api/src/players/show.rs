@@ -184,6 +184,8 @@ mod tests {
     use flow::clock::NANOS_PER_MILLI;
     use replay::player::{Frames, Stride};
 
+    use store::question::Scope;
+
     use super::*;
     use crate::view::View;
 
@@ -201,6 +203,7 @@ mod tests {
             views: BTreeMap::from([("all".to_owned(), View::Flows { limit: None })]),
             filter: Filter::default(),
             window: Duration::from_secs(seconds),
+            scope: Scope::default(),
         })
     }
 

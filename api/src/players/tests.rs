@@ -9,13 +9,14 @@ use axum::response::IntoResponse as _;
 use flow::{Filter, Timestamp};
 use replay::player::{Command, Frames, Player};
 use serde_json::Value;
-use store::question::FlowsAnswer;
+use store::question::{FlowsAnswer, Scope};
 use tokio::sync::watch;
 
 use super::messages::{Change, Knowledge, Order, Program};
 use super::running::{Ask, Listener, Said};
 use super::show::Show;
 use super::*;
+use crate::people::Person;
 use crate::view::{Answer, View};
 
 /// A store that answers when the gate is open.
@@ -64,6 +65,10 @@ impl Slow {
     }
 }
 
+fn me() -> Person {
+    Person::operator()
+}
+
 const LONG: Duration = Duration::from_secs(60);
 
 fn limits() -> Limits {
@@ -92,6 +97,7 @@ fn show_of(count: u32) -> Show {
         views: views(count),
         filter: Filter::default(),
         window: LONG,
+        scope: Scope::default(),
     };
     Show::new(player, Arc::new(program), Knowledge::Then)
 }
@@ -101,11 +107,14 @@ fn show() -> Show {
 }
 
 fn listen(players: &Players, id: &str) -> Listener {
-    players.find(id).unwrap().listen(players.place().unwrap())
+    players
+        .find(&me(), id)
+        .unwrap()
+        .listen(players.place().unwrap())
 }
 
 fn order(players: &Players, id: &str, command: Command) {
-    let player = players.find(id).unwrap();
+    let player = players.find(&me(), id).unwrap();
     player.order(Order::Move(command)).unwrap();
 }
 
@@ -154,7 +163,7 @@ fn status(error: ApiError) -> u16 {
 #[tokio::test]
 async fn one_question_at_a_time_and_the_newest_command_is_answered() {
     let (players, store) = (Players::new(limits()), Slow::new(false));
-    let (id, _) = players.begin(show(), store.ask()).unwrap();
+    let (id, _) = players.begin(&me(), show(), store.ask()).unwrap();
     let mut listener = listen(&players, &id);
     until(|| store.asked.load(Relaxed) == 1).await;
     for second in 1..=50 {
@@ -173,7 +182,7 @@ async fn one_question_at_a_time_and_the_newest_command_is_answered() {
 #[tokio::test]
 async fn all_listeners_get_the_same_frames_and_the_last_at_once() {
     let (players, store) = (Players::new(limits()), Slow::new(true));
-    let (id, _) = players.begin(show(), store.ask()).unwrap();
+    let (id, _) = players.begin(&me(), show(), store.ask()).unwrap();
     let (mut one, mut two) = (listen(&players, &id), listen(&players, &id));
     assert_eq!(told(&mut one).await.unwrap().0, "state");
     for second in [0, 7, 3] {
@@ -191,7 +200,7 @@ async fn all_listeners_get_the_same_frames_and_the_last_at_once() {
 #[tokio::test]
 async fn a_listener_that_is_slow_gets_the_newest_and_keeps_nobody() {
     let (players, store) = (Players::new(limits()), Slow::new(true));
-    let (id, _) = players.begin(show(), store.ask()).unwrap();
+    let (id, _) = players.begin(&me(), show(), store.ask()).unwrap();
     let (mut quick, mut slow) = (listen(&players, &id), listen(&players, &id));
     assert_eq!(frame(&mut quick).await, 0);
     for second in [10, 20, 30] {
@@ -210,7 +219,7 @@ async fn a_listener_that_is_slow_gets_the_newest_and_keeps_nobody() {
 #[tokio::test]
 async fn nothing_is_asked_while_nobody_listens() {
     let (players, store) = (Players::new(limits()), Slow::new(true));
-    let (id, _) = players.begin(show(), store.ask()).unwrap();
+    let (id, _) = players.begin(&me(), show(), store.ask()).unwrap();
     order(&players, &id, Command::Speed { times: 1000.0 });
     order(&players, &id, Command::Play);
     let mut listener = listen(&players, &id);
@@ -233,14 +242,14 @@ async fn a_player_without_listeners_ends() {
         ..limits()
     });
     let store = Slow::new(true);
-    let (id, _) = players.begin(show(), store.ask()).unwrap();
+    let (id, _) = players.begin(&me(), show(), store.ask()).unwrap();
     let mut listener = listen(&players, &id);
     let alive = async { while told(&mut listener).await.is_some() {} };
     let ended = tokio::time::timeout(lonely_max * 2, alive).await;
-    assert!(ended.is_err() && players.find(&id).is_ok());
+    assert!(ended.is_err() && players.find(&me(), &id).is_ok());
     // One that takes nothing is as good as none.
-    until(|| players.find(&id).is_err()).await;
-    assert_eq!(status(players.find(&id).unwrap_err()), 404);
+    until(|| players.find(&me(), &id).is_err()).await;
+    assert_eq!(status(players.find(&me(), &id).unwrap_err()), 404);
     while told(&mut listener).await.is_some() {}
 }
 
@@ -251,30 +260,30 @@ async fn a_player_ends_when_it_is_old_or_its_store_hangs() {
         ..limits()
     });
     let store = Slow::new(false);
-    let (id, _) = players.begin(show(), store.ask()).unwrap();
+    let (id, _) = players.begin(&me(), show(), store.ask()).unwrap();
     let mut listener = listen(&players, &id);
     while told(&mut listener).await.is_some() {}
-    until(|| players.find(&id).is_err() && store.asking.load(Relaxed) == 0).await;
+    until(|| players.find(&me(), &id).is_err() && store.asking.load(Relaxed) == 0).await;
     assert_eq!(store.asked.load(Relaxed), 1);
 }
 
 #[tokio::test]
 async fn ending_ends_the_question_and_the_streams() {
     let (players, store) = (Players::new(limits()), Slow::new(false));
-    let begin = || players.begin(show(), store.ask()).unwrap().0;
+    let begin = || players.begin(&me(), show(), store.ask()).unwrap().0;
     let (one, two) = (begin(), begin());
     assert!(one != two && one.len() == 32);
     let mut listeners = [&one, &two].map(|id| listen(&players, id));
     until(|| store.asking.load(Relaxed) == 2).await;
-    players.end(&one).unwrap();
+    players.end(&me(), &one).unwrap();
     assert_eq!(told(&mut listeners[0]).await.unwrap().0, "state");
     assert_eq!(told(&mut listeners[0]).await, None);
-    assert_eq!(status(players.end(&one).unwrap_err()), 404);
+    assert_eq!(status(players.end(&me(), &one).unwrap_err()), 404);
     until(|| store.asking.load(Relaxed) == 1).await;
     players.end_all();
     until(|| store.asking.load(Relaxed) == 0).await;
     while told(&mut listeners[1]).await.is_some() {}
-    let refused = players.begin(show(), store.ask()).unwrap_err();
+    let refused = players.begin(&me(), show(), store.ask()).unwrap_err();
     assert_eq!(status(refused), 503);
 }
 
@@ -286,22 +295,22 @@ async fn there_are_as_many_players_and_listeners_as_may_be() {
         ..limits()
     });
     let store = Slow::new(true);
-    let (id, _) = players.begin(show(), store.ask()).unwrap();
-    players.begin(show(), store.ask()).unwrap();
-    let refused = players.begin(show(), store.ask()).unwrap_err();
+    let (id, _) = players.begin(&me(), show(), store.ask()).unwrap();
+    players.begin(&me(), show(), store.ask()).unwrap();
+    let refused = players.begin(&me(), show(), store.ask()).unwrap_err();
     assert_eq!(status(refused), 429);
     let listener = listen(&players, &id);
     assert_eq!(status(players.place().unwrap_err()), 429);
     drop(listener);
     drop(players.place().unwrap());
-    players.end(&id).unwrap();
-    players.begin(show(), store.ask()).unwrap();
+    players.end(&me(), &id).unwrap();
+    players.begin(&me(), show(), store.ask()).unwrap();
 }
 
 #[tokio::test]
 async fn a_frame_has_all_views_and_some_are_asked_at_a_time() {
     let (players, store) = (Players::new(limits()), Slow::new(false));
-    let (id, _) = players.begin(show_of(12), store.ask()).unwrap();
+    let (id, _) = players.begin(&me(), show_of(12), store.ask()).unwrap();
     let mut listener = listen(&players, &id);
     until(|| store.asking.load(Relaxed) == 4).await;
     assert_eq!(told(&mut listener).await.unwrap().0, "state");
@@ -330,7 +339,7 @@ async fn a_view_that_fails_is_told_and_the_others_are_shown() {
             false => Box::pin(good.clone().answer()),
         }
     });
-    let (id, _) = players.begin(show_of(3), ask).unwrap();
+    let (id, _) = players.begin(&me(), show_of(3), ask).unwrap();
     let mut listener = listen(&players, &id);
     assert_eq!(told(&mut listener).await.unwrap().0, "state");
     let (_, said) = told(&mut listener).await.unwrap();
@@ -350,7 +359,7 @@ async fn a_view_that_fails_is_told_and_the_others_are_shown() {
 #[tokio::test]
 async fn what_is_shown_changes_and_the_position_stays() {
     let (players, store) = (Players::new(limits()), Slow::new(true));
-    let (id, running) = players.begin(show(), store.ask()).unwrap();
+    let (id, running) = players.begin(&me(), show(), store.ask()).unwrap();
     let mut listener = listen(&players, &id);
     frame(&mut listener).await;
     order(&players, &id, Command::Speed { times: 2.5 });

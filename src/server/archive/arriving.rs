@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use api::archive::{ArchiveError, Recorded};
+use api::people::Person;
 use collector::capture::{CaptureError, CaptureFile, Selection};
 use collector::decode::Decoder;
 use collector::normalise::Normaliser;
@@ -14,7 +15,7 @@ use replay::TapeReader;
 use replay::reel::{Manifest, NewTape, PartKind, Reel, ReelError, read_tape};
 use serde::de::DeserializeOwned;
 use store::catalog::{Note, Recording, RecordingCounts, RecordingState};
-use store::question::Window;
+use store::question::{Scope, Window};
 use store::recording::Held;
 use store::{Slice, Store};
 use tokio::sync::mpsc;
@@ -22,7 +23,7 @@ use tokio::sync::mpsc;
 use super::cutting::by_chance;
 use super::failing::{failed, of_store};
 use super::folders::{partial, place, remove_folder};
-use super::{NOBODY, RunningArchive, counts};
+use super::{NOBODY, RunningArchive, author, counts};
 use crate::config::make_private_folder;
 use crate::server::pipeline::is_full;
 
@@ -44,6 +45,7 @@ impl Drop for Arriving {
 impl RunningArchive {
     pub(super) async fn import_one(
         &self,
+        who: &Person,
         name: Option<String>,
         file: PathBuf,
     ) -> Result<Recorded, ArchiveError> {
@@ -53,7 +55,10 @@ impl RunningArchive {
         let _alone = self.at_work.lock().await;
         let number = match is_reel {
             true => self.import_reel(name, &file.0).await?,
-            false => self.import_capture(name, &file.0).await?,
+            false => {
+                let by = author(who, None);
+                self.import_capture((name, by), &file.0).await?
+            }
         };
         let recording = self.catalog.recording_by_number(number).await?;
         tracing::info!(
@@ -62,7 +67,7 @@ impl RunningArchive {
             recording.id,
             "a recording was taken in"
         );
-        self.shown(recording).await
+        self.shown(who, recording).await
     }
 
     async fn import_reel(&self, name: Option<String>, path: &Path) -> Result<u32, ArchiveError> {
@@ -96,7 +101,8 @@ impl RunningArchive {
                 if found.flows > reel.manifest().counts.flows {
                     break;
                 }
-                self.check_quota(None, found.octets_on_disk).await?;
+                let octets = found.octets_on_disk.unwrap_or(0);
+                self.check_quota(None, octets).await?;
             }
             check_flows(reel.manifest(), rows).await?;
             let derived = rows.derive().await;
@@ -108,7 +114,11 @@ impl RunningArchive {
         .await
     }
 
-    async fn import_capture(&self, name: Option<String>, path: &Path) -> Result<u32, ArchiveError> {
+    async fn import_capture(
+        &self,
+        (name, by): (Option<String>, String),
+        path: &Path,
+    ) -> Result<u32, ArchiveError> {
         let Some(name) = name else {
             let why = "a capture does not say how the recording is called: give it a name";
             return Err(ArchiveError::Refused(why.to_owned()));
@@ -126,7 +136,9 @@ impl RunningArchive {
                 arrived: Window { from: now, to: now },
                 filter: Filter::any(),
             },
-            cut_by: NOBODY.to_owned(),
+            scope: Scope::default(),
+            owner: None,
+            cut_by: by,
             cut_at: now,
             collector: self.collector.clone(),
             imported_at: Some(now),
@@ -261,6 +273,8 @@ fn described(reel: &Reel, name: Option<String>) -> Result<Recording, ArchiveErro
             },
             filter,
         },
+        scope: Scope::default(),
+        owner: None,
         cut_by: match manifest.cut_by.is_empty() {
             true => NOBODY.to_owned(),
             false => manifest.cut_by,

@@ -5,16 +5,17 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use api::archive::{ArchiveError, Cut, Recorded};
+use api::people::Person;
 use flow::{Filter, Timestamp, clock};
 use replay::{Pins, Stretch, stretches_between};
 use store::Slice;
 use store::catalog::{Catalog, Recording, RecordingCounts, RecordingState};
-use store::question::Window;
+use store::question::{Scope, Window};
 
 use super::failing::failed;
 use super::keeping::rows_due;
 use super::spool::{PRE_ROLL, is_head};
-use super::{NOBODY, RunningArchive};
+use super::{RunningArchive, author};
 use crate::config::Config;
 use crate::server::taping::Request;
 
@@ -28,13 +29,13 @@ const EVER: Window = Window {
 };
 
 impl RunningArchive {
-    pub(super) async fn cut_one(&self, cut: Cut) -> Result<Recorded, ArchiveError> {
+    pub(super) async fn cut_one(&self, who: &Person, cut: Cut) -> Result<Recorded, ArchiveError> {
         self.check_store()?;
         let Ok(_steady) = self.changing.try_read() else {
             let why = "what arrived in the past is being decoded again: cut it when that is done";
             return Err(ArchiveError::Conflict(why.to_owned()));
         };
-        let recording = self.planned(&cut, clock::now())?;
+        let recording = self.planned(who, cut, clock::now())?;
         self.check_quota(Some(recording.slice.arrived), 0).await?;
         let everything = 0..=u32::MAX;
         let cutting = format!("cutting {}", recording.id);
@@ -56,10 +57,10 @@ impl RunningArchive {
             recording.name, recording.number, from = %recording.slice.arrived.from, to = %recording.slice.arrived.to,
             "a recording was cut"
         );
-        self.shown(recording).await
+        self.shown(who, recording).await
     }
 
-    fn planned(&self, cut: &Cut, now: Timestamp) -> Result<Recording, ArchiveError> {
+    fn planned(&self, who: &Person, cut: Cut, now: Timestamp) -> Result<Recording, ArchiveError> {
         let refused = |why: String| Err(ArchiveError::Refused(why));
         // It can be given rows of its own when it is over only.
         let due = rows_due(cut.from, self.config.store.retention.flows_days);
@@ -77,20 +78,19 @@ impl RunningArchive {
                 "its first flows expire before it would end ({to}): let it end by {due}, or begin later"
             ));
         }
-        let filter = match Filter::parse(&cut.filter) {
-            Ok(filter) => filter,
-            Err(error) => return refused(format!("the filter is wrong at {error}")),
-        };
+        let filter = seen(&cut.filter, &who.scope)?;
         Ok(Recording {
             number: 0,
             id: by_chance::<16>().map_err(failed("no id can be made"))?,
-            name: cut.name.clone(),
+            name: cut.name,
             state: RecordingState::Referenced,
             slice: Slice {
                 arrived: Window { from: cut.from, to },
                 filter,
             },
-            cut_by: cut.by.clone().unwrap_or_else(|| NOBODY.to_owned()),
+            scope: who.scope.clone(),
+            owner: who.account().map(str::to_owned),
+            cut_by: author(who, cut.by),
             cut_at: now,
             collector: self.collector.clone(),
             imported_at: None,
@@ -168,8 +168,12 @@ impl RunningArchive {
         Ok(())
     }
 
-    pub(super) async fn stop_one(&self, name: &str) -> Result<Recorded, ArchiveError> {
-        let recording = self.recording(name).await?;
+    pub(super) async fn stop_one(
+        &self,
+        who: &Person,
+        name: &str,
+    ) -> Result<Recorded, ArchiveError> {
+        let recording = self.recording(who, name).await?;
         let now = clock::now();
         if recording.slice.arrived.to <= now {
             let why = format!("'{name}' ended at {}", recording.slice.arrived.to);
@@ -177,7 +181,7 @@ impl RunningArchive {
         }
         self.end(&recording, now).await?;
         let ended = self.catalog.recording_by_number(recording.number).await?;
-        self.shown(ended).await
+        self.shown(who, ended).await
     }
 
     /// Ends a recording that goes on.
@@ -244,6 +248,20 @@ impl RunningArchive {
     }
 }
 
+/// What is asked for, of what may be seen. It is written down, so it must be read from there as it is.
+fn seen(filter: &str, scope: &Scope) -> Result<Filter, ArchiveError> {
+    let wrong = |error| ArchiveError::Refused(format!("the filter is wrong at {error}"));
+    let filter = Filter::parse(filter).map_err(wrong)?;
+    let seen = filter.and(scope.only.clone().unwrap_or_default());
+    match Filter::parse(seen.text()) {
+        Ok(read) if read == seen => Ok(seen),
+        _ => {
+            let why = "the filter is too long beside that of what you may see";
+            Err(ArchiveError::Refused(why.to_owned()))
+        }
+    }
+}
+
 fn pin_name(number: u32) -> String {
     format!("recording {number}")
 }
@@ -302,4 +320,29 @@ pub(super) fn by_chance<const OCTETS: usize>() -> std::io::Result<String> {
     let mut octets = [0_u8; OCTETS];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut octets)?;
     Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_is_what_may_be_seen_of_what_is_asked_for() {
+        let scope = |text: &str| Scope::of(Filter::parse(text).unwrap());
+        let (all, berlin) = (scope(""), scope("site berlin or site bonn"));
+        let text = |filter: &str, scope| seen(filter, scope).unwrap().text().to_owned();
+        assert_eq!(text("app web", &all), "app web");
+        assert_eq!(text("", &berlin), "site berlin or site bonn");
+        let both = "(app web or any) and (site berlin or site bonn)";
+        assert_eq!(text("app web or any", &berlin), both);
+        // It would not be read again as what it was.
+        let long = format!("app \"{}\"", "x".repeat(16_000));
+        let wide = scope(&format!("site \"{}\"", "y".repeat(1000)));
+        assert!(seen(&long, &all).is_ok());
+        assert!(matches!(seen(&long, &wide), Err(ArchiveError::Refused(_))));
+        assert!(matches!(
+            seen("app web)", &berlin),
+            Err(ArchiveError::Refused(_))
+        ));
+    }
 }

@@ -15,7 +15,7 @@ use store::recording::Held;
 use super::failing::{failed, of_store};
 use super::folders::{partial, place, remove_folder};
 use super::spool::spool;
-use super::{RunningArchive, Settled, counts, shown};
+use super::{RunningArchive, Settled, counts, standing};
 use crate::config::{Config, make_private_folder};
 use crate::server::noting::Note as Unfinished;
 
@@ -286,7 +286,7 @@ impl RunningArchive {
         if recording.state == RecordingState::Own {
             return Ok(());
         }
-        if shown(recording.clone(), clock::now()).state == Standing::Recording {
+        if standing(&recording, clock::now()) == Standing::Recording {
             let why = format!("'{}' goes on: stop it first", recording.name);
             return Err(ArchiveError::Conflict(why));
         }

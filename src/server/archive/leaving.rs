@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use api::archive::{ArchiveError, Leaving, Standing, Wrapping};
+use api::people::Person;
 use collector::capture::{CaptureWriter, Format, Framing};
 use collector::rewrite::Anonymizer;
 use flow::clock;
@@ -18,7 +19,7 @@ use store::{Slice, Store};
 use super::disguise::{self, Under};
 use super::failing::{failed, of_store};
 use super::folders::remove_folder;
-use super::{RunningArchive, shown};
+use super::{RunningArchive, standing};
 use crate::config::make_private_folder;
 
 /// Files so far, for their names.
@@ -27,12 +28,13 @@ static FILES: AtomicU64 = AtomicU64::new(0);
 impl RunningArchive {
     pub(super) async fn export_one(
         &self,
+        who: &Person,
         name: &str,
         wrapping: Wrapping,
     ) -> Result<Leaving, ArchiveError> {
         self.check_store()?;
-        let recording = self.recording(name).await?;
-        if shown(recording.clone(), clock::now()).state == Standing::Recording {
+        let recording = self.recording(who, name).await?;
+        if standing(&recording, clock::now()) == Standing::Recording {
             let why = format!("'{name}' goes on: stop it first");
             return Err(ArchiveError::Conflict(why));
         }

@@ -34,6 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use api::archive::{
     Archive, ArchiveError, Cut, Found, Leaving, NewNote, Recorded, Standing, Wrapping,
 };
+use api::people::Person;
 use collector::fields::FieldTable;
 use flow::{Timestamp, clock};
 use futures_util::future::BoxFuture;
@@ -51,7 +52,7 @@ use super::shared::Shared;
 use super::taping::Request;
 use crate::config::{Config, field_table};
 
-/// Who did it, where nobody says. There is no sign-on yet.
+/// Who did it, where nobody has signed on and nobody says.
 const NOBODY: &str = "somebody";
 
 /// All that the recordings need of the product. Clones share it.
@@ -90,23 +91,30 @@ pub(crate) struct Settled {
 }
 
 impl RunningArchive {
-    /// A recording that can be asked, by name, id or number.
-    async fn recording(&self, name: &str) -> Result<Recording, ArchiveError> {
-        Ok(self.catalog.recording(name).await?)
+    /// A recording that can be asked and that this person may know of, by name, id or number.
+    async fn recording(&self, who: &Person, name: &str) -> Result<Recording, ArchiveError> {
+        Ok(self.catalog.recording(name, who.viewer()).await?)
     }
 
-    /// As others see it, counted if that is not noted yet.
-    async fn shown(&self, mut recording: Recording) -> Result<Recorded, ArchiveError> {
+    /// As this person sees it, counted if that is not noted yet.
+    async fn shown(
+        &self,
+        who: &Person,
+        mut recording: Recording,
+    ) -> Result<Recorded, ArchiveError> {
+        let mut notes = self.catalog.notes(recording.number).await?;
+        if !recording.is_told_to(who.viewer()) {
+            notes.retain(|note| note.written_by == who.name);
+            let shown = shown(who, recording, clock::now());
+            return Ok(Recorded { notes, ..shown });
+        }
         let is_settled = self.settled().contains_key(&recording.number);
         if recording.state == RecordingState::Referenced && !is_settled {
             let held = self.held(&recording).await;
             recording.counts = held.map_or(recording.counts, counts);
         }
-        let notes = self.catalog.notes(recording.number).await?;
-        Ok(Recorded {
-            notes,
-            ..shown(recording, clock::now())
-        })
+        let shown = shown(who, recording, clock::now());
+        Ok(Recorded { notes, ..shown })
     }
 
     /// Does something to its end, whether somebody still waits for it or not.
@@ -196,16 +204,28 @@ fn counts(held: Held) -> RecordingCounts {
     }
 }
 
-/// Without its notes.
-fn shown(recording: Recording, now: Timestamp) -> Recorded {
-    let arrived = recording.slice.arrived;
-    let state = match recording.state {
+/// Where it is.
+fn standing(recording: &Recording, now: Timestamp) -> Standing {
+    match recording.state {
         RecordingState::Making => Standing::Making,
-        RecordingState::Referenced if arrived.to > now => Standing::Recording,
+        RecordingState::Referenced if recording.slice.arrived.to > now => Standing::Recording,
         RecordingState::Referenced => Standing::Referenced,
         RecordingState::Own => Standing::Own,
         RecordingState::Deleting => Standing::Deleting,
-    };
+    }
+}
+
+/// Who did it: whoever has signed on, else who they say.
+fn author(who: &Person, said: Option<String>) -> String {
+    let said = || said.unwrap_or_else(|| NOBODY.to_owned());
+    who.account().map_or_else(said, str::to_owned)
+}
+
+/// As this person sees it, without its notes.
+fn shown(who: &Person, recording: Recording, now: Timestamp) -> Recorded {
+    let arrived = recording.slice.arrived;
+    let state = standing(&recording, now);
+    let is_told = recording.is_told_to(who.viewer());
     Recorded {
         number: recording.number,
         id: recording.id,
@@ -219,49 +239,68 @@ fn shown(recording: Recording, now: Timestamp) -> Recorded {
         collector: recording.collector,
         imported_at: recording.imported_at,
         anonymized: recording.anonymized,
-        counts: recording.counts,
+        counts: is_told.then_some(recording.counts),
         notes: Vec::new(),
     }
 }
 
 impl Archive for RunningArchive {
-    fn list(&self) -> BoxFuture<'_, Result<Vec<Recorded>, ArchiveError>> {
+    fn list<'a>(&'a self, who: &'a Person) -> BoxFuture<'a, Result<Vec<Recorded>, ArchiveError>> {
         Box::pin(async move {
             let now = clock::now();
             let all = self.catalog.recordings().await?.into_iter();
-            Ok(all.map(|recording| shown(recording, now)).collect())
+            let seen = all.filter(|recording| recording.is_shown_to(who.viewer()));
+            Ok(seen.map(|recording| shown(who, recording, now)).collect())
         })
     }
 
-    fn show<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
-        Box::pin(async move { self.shown(self.recording(name).await?).await })
+    fn show<'a>(
+        &'a self,
+        who: &'a Person,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
+        Box::pin(async move { self.shown(who, self.recording(who, name).await?).await })
     }
 
-    fn cut(&self, cut: Cut) -> BoxFuture<'_, Result<Recorded, ArchiveError>> {
-        self.detached(|this| async move { this.cut_one(cut).await })
+    fn cut<'a>(
+        &'a self,
+        who: &'a Person,
+        cut: Cut,
+    ) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
+        let who = who.clone();
+        self.detached(|this| async move { this.cut_one(&who, cut).await })
     }
 
-    fn stop<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
-        Box::pin(self.stop_one(name))
+    fn stop<'a>(
+        &'a self,
+        who: &'a Person,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
+        Box::pin(self.stop_one(who, name))
     }
 
-    fn keep<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
-        let name = name.to_owned();
+    fn keep<'a>(
+        &'a self,
+        who: &'a Person,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
+        let (who, name) = (who.clone(), name.to_owned());
         self.detached(|this| async move {
-            let number = this.recording(&name).await?.number;
+            let number = this.recording(&who, &name).await?.number;
             this.keep_one(number).await?;
-            this.shown(this.catalog.recording_by_number(number).await?)
+            this.shown(&who, this.catalog.recording_by_number(number).await?)
                 .await
         })
     }
 
     fn note<'a>(
         &'a self,
+        who: &'a Person,
         name: &'a str,
         note: NewNote,
     ) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
         Box::pin(async move {
-            let recording = self.recording(name).await?;
+            let recording = self.recording(who, name).await?;
             let Window { from, to } = recording.slice.arrived;
             let now = clock::now();
             let at = note.at.unwrap_or(to.min(now));
@@ -273,43 +312,54 @@ impl Archive for RunningArchive {
             }
             let note = Note {
                 at,
-                written_by: note.by.unwrap_or_else(|| NOBODY.to_owned()),
+                written_by: author(who, note.by),
                 written_at: now,
                 text: note.text,
             };
             self.catalog.add_note(recording.number, &note).await?;
-            self.shown(recording).await
+            self.shown(who, recording).await
         })
     }
 
-    fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), ArchiveError>> {
-        let name = name.to_owned();
+    fn delete<'a>(
+        &'a self,
+        who: &'a Person,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<(), ArchiveError>> {
+        let (who, name) = (who.clone(), name.to_owned());
         self.detached(|this| async move {
-            let recording = this.recording(&name).await?;
+            let recording = this.recording(&who, &name).await?;
             this.delete_one(&recording).await
         })
     }
 
     fn export<'a>(
         &'a self,
+        who: &'a Person,
         name: &'a str,
         wrapping: Wrapping,
     ) -> BoxFuture<'a, Result<Leaving, ArchiveError>> {
-        let name = name.to_owned();
-        self.detached(|this| async move { this.export_one(&name, wrapping).await })
+        let (who, name) = (who.clone(), name.to_owned());
+        self.detached(|this| async move { this.export_one(&who, &name, wrapping).await })
     }
 
-    fn import(
-        &self,
+    fn import<'a>(
+        &'a self,
+        who: &'a Person,
         name: Option<String>,
         file: PathBuf,
-    ) -> BoxFuture<'_, Result<Recorded, ArchiveError>> {
-        self.detached(|this| async move { this.import_one(name, file).await })
+    ) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
+        let who = who.clone();
+        self.detached(|this| async move { this.import_one(&who, name, file).await })
     }
 
-    fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Found, ArchiveError>> {
+    fn find<'a>(
+        &'a self,
+        who: &'a Person,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Found, ArchiveError>> {
         Box::pin(async move {
-            let recording = self.recording(name).await?;
+            let recording = self.recording(who, name).await?;
             let Window { from, to } = recording.slice.arrived;
             let now = clock::now();
             // One that goes on reaches up to now; a window is never empty.

@@ -159,7 +159,7 @@ async fn month() -> Result<(), Failure> {
 async fn settle(store: &Store) -> Result<(), Failure> {
     let (mut octets, mut since) = (0, Stopwatch::start());
     while since.elapsed() < Duration::from_secs(5) {
-        let now = store.inventory().await?.octets_on_disk;
+        let now = store.inventory().await?.octets_on_disk.unwrap_or(0);
         if now != octets {
             (octets, since) = (now, Stopwatch::start());
         }
@@ -240,7 +240,7 @@ async fn ask(store: &Store, rows: u64) -> Result<(), Failure> {
     let inventory = store.inventory().await?;
     eprintln!(
         "{inventory:?}, {:.1} octets a row",
-        inventory.octets_on_disk as f64 / inventory.flows as f64
+        inventory.octets_on_disk.unwrap_or(0) as f64 / inventory.flows as f64
     );
     Ok(())
 }

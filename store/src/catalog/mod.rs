@@ -39,10 +39,10 @@ pub use people::{
     Account, AccountChange, Act, AuditCheck, AuditQuery, Broken, Deed, Digest, Entry, NewAccount,
     NewSession, NewToken, PERSON_CHARS_MAX, Role, Session, Token,
 };
-pub use recordings::{NAME_CHARS_MAX, Note, Recording, RecordingCounts, RecordingState};
+pub use recordings::{NAME_CHARS_MAX, Note, Recording, RecordingCounts, RecordingState, Viewer};
 
 /// The numbered SQL files, in order. One that was released never changes: SQLite remembers its checksum.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (
         1,
         "settings",
@@ -63,6 +63,11 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
         5,
         "people",
         include_str!("../../migrations/0005_people.sql"),
+    ),
+    (
+        6,
+        "recording scope",
+        include_str!("../../migrations/0006_recording_scope.sql"),
     ),
 ];
 

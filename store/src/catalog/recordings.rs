@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use super::{Catalog, CatalogError, signed};
-use crate::question::Window;
+use crate::question::{Scope, Window};
 use crate::recording::Slice;
 
 /// Where a recording's datagrams and rows are.
@@ -48,8 +48,12 @@ pub struct Recording {
     pub name: String,
     /// Where it is.
     pub state: RecordingState,
-    /// Which flows: when they arrived, and the scope. An end that lies ahead: it goes on until then.
+    /// Which flows: when they arrived, and what the filter and the scope say. An end that lies ahead: it goes on until then.
     pub slice: Slice,
+    /// What its cutter could see.
+    pub scope: Scope,
+    /// The account that cut it here.
+    pub owner: Option<String>,
     /// Who cut it.
     pub cut_by: String,
     /// When.
@@ -64,6 +68,29 @@ pub struct Recording {
     pub enrichment: Rules,
     /// What it holds, as far as it was counted.
     pub counts: RecordingCounts,
+}
+
+/// Who looks for recordings.
+#[derive(Clone, Copy, Debug)]
+pub struct Viewer<'a> {
+    /// The account's name; `None` is no account.
+    pub name: Option<&'a str>,
+    /// What they see.
+    pub scope: &'a Scope,
+}
+
+impl Recording {
+    /// Whether somebody may know that it is there: who sees every flow, who cut it, and who sees exactly what its cutter saw. What they
+    /// see of it is within their own scope once more.
+    pub fn is_shown_to(&self, viewer: Viewer<'_>) -> bool {
+        let is_owner = self.owner.is_some() && self.owner.as_deref() == viewer.name;
+        is_owner || self.is_told_to(viewer)
+    }
+
+    /// Whether somebody may know how much it holds, and what others have noted: not who sees something else by now.
+    pub fn is_told_to(&self, viewer: Viewer<'_>) -> bool {
+        viewer.scope.sees_all() || self.scope == *viewer.scope
+    }
 }
 
 /// A note to a moment of a recording.
@@ -111,8 +138,8 @@ impl Catalog {
             .map_err(|error| CatalogError::damaged("recording", &recording.name, error))?;
         sqlx::query_scalar(
             "INSERT INTO recordings (id, name, state, arrived_from, arrived_to, filter, cut_by, cut_at, collector, imported_at,
-             anonymized, enrichment, datagrams, flows, exporters, octets)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+             anonymized, enrichment, datagrams, flows, exporters, octets, scope, owner)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
         )
         .bind(&recording.id)
         .bind(&recording.name)
@@ -130,6 +157,8 @@ impl Catalog {
         .bind(signed(recording.counts.flows))
         .bind(signed(recording.counts.exporters))
         .bind(signed(recording.counts.octets))
+        .bind(recording.scope.text())
+        .bind(&recording.owner)
         .fetch_one(&self.pool)
         .await
         .map_err(|error| match &error {
@@ -164,7 +193,7 @@ impl Catalog {
 
     async fn listed(&self, which: &'static str) -> Result<Vec<Recording>, CatalogError> {
         let columns = "number, id, name, state, arrived_from, arrived_to, filter, cut_by, cut_at, collector, imported_at, anonymized, \
-             '{}' AS enrichment, datagrams, flows, exporters, octets";
+             '{}' AS enrichment, datagrams, flows, exporters, octets, scope, owner";
         let sql = format!("SELECT {columns} FROM recordings {which} ORDER BY number");
         let rows: Result<Vec<RecordingRow>, _> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .fetch_all(&self.pool)
@@ -191,12 +220,17 @@ impl Catalog {
         row.ok_or_else(unknown)?.try_into()
     }
 
-    /// The recording of a name, an id, or a number.
+    /// The recording of a name, an id, or a number, for somebody.
     ///
     /// # Errors
     ///
-    /// [`CatalogError::Unknown`] if there is none, or it can't be asked yet or any more; else as [`Catalog::recordings`].
-    pub async fn recording(&self, name: &str) -> Result<Recording, CatalogError> {
+    /// [`CatalogError::Unknown`] if there is none that they may know of, or it can't be asked yet or any more; else as
+    /// [`Catalog::recordings`].
+    pub async fn recording(
+        &self,
+        name: &str,
+        viewer: Viewer<'_>,
+    ) -> Result<Recording, CatalogError> {
         let row: Option<RecordingRow> = sqlx::query_as(
             "SELECT * FROM recordings WHERE state IN ('referenced', 'own')
              AND (name = ?1 OR id = ?1 OR CAST(number AS TEXT) = ?1)
@@ -210,7 +244,11 @@ impl Catalog {
             what: "recording",
             name: name.to_owned(),
         };
-        row.ok_or_else(unknown)?.try_into()
+        let found: Recording = row.ok_or_else(unknown)?.try_into()?;
+        match found.is_shown_to(viewer) {
+            true => Ok(found),
+            false => Err(unknown()),
+        }
     }
 
     /// Notes where a recording is from now on, when it ends, and what it holds, if it is where it was thought to be.
@@ -389,6 +427,8 @@ struct RecordingRow {
     flows: i64,
     exporters: i64,
     octets: i64,
+    scope: String,
+    owner: Option<String>,
 }
 
 impl TryFrom<RecordingRow> for Recording {
@@ -398,7 +438,8 @@ impl TryFrom<RecordingRow> for Recording {
         let damaged = |why: String| CatalogError::damaged("recording", &name, why);
         let mut states = RecordingState::ALL.into_iter();
         let state = states.find(|state| state.name() == row.state);
-        let filter = Filter::parse(&row.filter).map_err(|error| damaged(error.to_string()))?;
+        let parsed = |text| Filter::parse(text).map_err(|error| damaged(error.to_string()));
+        let (filter, scope) = (parsed(&row.filter)?, parsed(&row.scope)?);
         let enrichment =
             serde_json::from_str(&row.enrichment).map_err(|error| damaged(error.to_string()))?;
         let count = |count: i64| u64::try_from(count).unwrap_or(0);
@@ -414,6 +455,8 @@ impl TryFrom<RecordingRow> for Recording {
                 },
                 filter,
             },
+            scope: Scope::of(scope),
+            owner: row.owner,
             cut_by: row.cut_by,
             cut_at: Timestamp::from_nanos(row.cut_at),
             collector: row.collector,

@@ -1,7 +1,7 @@
 //! The statements as they are sent, and what becomes of their answers.
 
 use super::*;
-use crate::question::{Scope, Window};
+use crate::question::{Dimension, Scope, Window};
 use flow::{Filter, Timestamp};
 
 const HOUR_S: i64 = 3600 * 500_000;

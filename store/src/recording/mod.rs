@@ -24,11 +24,11 @@ use serde::Deserialize;
 use crate::attempt::insert_block;
 use crate::config::Retention;
 use crate::error::StoreError;
-use crate::predicate::{self, predicate};
-use crate::question::Window;
+use crate::predicate::{self, Rows as Asked, predicate};
+use crate::question::{Scope, Window};
 use crate::rollup::Wanted;
 use crate::schema::Names;
-use crate::select::arrived;
+use crate::select::{arrived, conditions};
 use crate::sql::{Sql, literal};
 use crate::store::Store;
 
@@ -162,17 +162,25 @@ impl Store {
         Ok(held.first().copied().unwrap_or_default())
     }
 
-    /// The event times of a slice's rows, from the first to behind the last; `None` if it has no rows.
+    /// The event times of those of a slice's rows that an asker may see, from the first to behind the last; `None` if there are none.
     ///
     /// # Errors
     ///
     /// The store's trouble.
-    pub async fn event_time(&self, slice: Option<&Slice>) -> Result<Option<Window>, StoreError> {
+    pub async fn event_time(
+        &self,
+        slice: Option<&Slice>,
+        scope: &Scope,
+    ) -> Result<Option<Window>, StoreError> {
         let sql = Sql::text(format!(
             "SELECT count() AS flows, toUnixTimestamp64Nano(min(begins_at)) AS first, toUnixTimestamp64Nano(max(ends_at)) AS last\nFROM {}.flows\nWHERE ",
             self.database()
         ));
-        let times: Vec<(u64, i64, i64)> = self.ask(sql.join(matching(slice)?)).await?;
+        let all = Filter::any();
+        // Every condition can be said of records.
+        let seen = conditions(scope.added_to(&all), Asked::Flows).unwrap_or_default();
+        let sql = sql.join(matching(slice)?).join(seen);
+        let times: Vec<(u64, i64, i64)> = self.ask(sql).await?;
         let times = times.first().filter(|(flows, ..)| *flows > 0);
         Ok(times.map(|(_, first, last)| Window {
             from: Timestamp::from_nanos(*first),
@@ -300,7 +308,7 @@ fn matching(slice: Option<&Slice>) -> Result<Sql, StoreError> {
         return Ok(Sql::text("1"));
     };
     let rows = slice.rows();
-    let filter = predicate(rows.expr(), predicate::Rows::Flows).ok_or_else(|| {
+    let filter = predicate(rows.expr(), Asked::Flows).ok_or_else(|| {
         StoreError::Question(format!(
             "records can't be asked for {}",
             literal(rows.text())

@@ -363,7 +363,7 @@ async fn the_inventory_tells_what_there_is() {
         insert(store, "all", &traffic()).await;
         let found = store.inventory().await.unwrap();
         assert_eq!(found.flows, 5);
-        assert!(found.octets_on_disk > 0);
+        assert!(found.octets_on_disk.unwrap() > 0);
         assert_eq!((found.first, found.last), (Some(at(0.0)), Some(at(1.0))));
     }
 }

@@ -20,4 +20,5 @@ mod records;
 mod refused;
 mod restart;
 mod rows;
+mod scopes;
 mod windows;

@@ -151,7 +151,7 @@ test('the last ten minutes are recorded', async () => {
   // The last ones are still being stored.
   await until('the page says how many there are', async () => {
     const { counts } = await first.get<Recorded>(`/api/v1/recordings/${encodeURIComponent(RECORDING)}`);
-    const text = `${counts.flows.toLocaleString('en')} flow records`;
+    const text = `${counts?.flows.toLocaleString('en')} flow records`;
     return (await page.getByText(text).count()) > 0;
   });
   // Both bursts, as both arrived in these ten minutes.

@@ -81,8 +81,8 @@ function taken({ recordings_octets_max }: Holdings, recordings: Recorded[] | und
 }
 
 function filled(recordings: Recorded[], most: number): Pick<Kept, 'share' | 'full'> {
-  const own = recordings.reduce((sum, { counts }) => sum + counts.octets, 0);
-  const referenced = recordings.filter(({ counts }) => counts.octets === 0).length;
+  const own = recordings.reduce((sum, { counts }) => sum + (counts?.octets ?? 0), 0);
+  const referenced = recordings.filter(({ counts }) => counts?.octets === 0).length;
   const share = own / Math.max(most, 1);
   const held = referenced > 0 ? `; ${count(referenced)} of them held on the tape` : '';
   return {

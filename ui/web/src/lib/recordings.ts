@@ -51,8 +51,8 @@ export function listed(all: Recorded[], find: string, order: Order, now: number)
     newest: (a, b) => Date.parse(b.from) - Date.parse(a.from),
     name: (a, b) => a.name.localeCompare(b.name),
     longest: (a, b) => lengthMs(b, now) - lengthMs(a, now),
-    flows: (a, b) => b.counts.flows - a.counts.flows,
-    size: (a, b) => b.counts.octets - a.counts.octets,
+    flows: (a, b) => (b.counts?.flows ?? 0) - (a.counts?.flows ?? 0),
+    size: (a, b) => (b.counts?.octets ?? 0) - (a.counts?.octets ?? 0),
   };
   return found.sort((a, b) => by[order](a, b) || b.number - a.number);
 }
