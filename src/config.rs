@@ -23,7 +23,12 @@ pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
     /// Address of the API and the pages.
     pub(crate) http: SocketAddr,
-    /// Whether `http` may be an address that other machines reach: anybody there reads everything, and changes nothing.
+    /// Whether people sign on.
+    pub(crate) sign_on: SignOn,
+    /// How long they stay signed on.
+    pub(crate) sessions: SessionsConfig,
+    /// Without sign-on, whether `http` may be an address that other machines reach: anybody there reads everything, and changes
+    /// nothing.
     pub(crate) i_know_there_is_no_sign_on: bool,
     /// Names for elements that Flowreel does not know: a TOML file.
     pub(crate) fields: Option<PathBuf>,
@@ -45,6 +50,36 @@ pub(crate) struct Config {
     pub(crate) sites: Vec<Site>,
     #[serde(rename = "exporter", skip_serializing_if = "Vec::is_empty")]
     pub(crate) exporters: Vec<ExporterName>,
+}
+
+/// Whether people sign on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SignOn {
+    /// Whoever asks has an account, or a token.
+    #[default]
+    Required,
+    /// Everybody who reaches the server is its operator.
+    Off,
+}
+
+/// How long people stay signed on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct SessionsConfig {
+    /// Minutes without a request.
+    pub(crate) idle_minutes: u32,
+    /// Hours in all.
+    pub(crate) hours_max: u32,
+}
+
+impl Default for SessionsConfig {
+    fn default() -> Self {
+        Self {
+            idle_minutes: 12 * 60,
+            hours_max: 7 * 24,
+        }
+    }
 }
 
 /// What recordings may take.
@@ -92,6 +127,8 @@ impl Default for Config {
         Self {
             data_dir: default_data_dir(),
             http: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
+            sign_on: SignOn::default(),
+            sessions: SessionsConfig::default(),
             i_know_there_is_no_sign_on: false,
             fields: None,
             log: LogConfig::default(),
@@ -181,18 +218,28 @@ impl Config {
     }
 
     fn check(&self) -> Result<()> {
-        if !self.http.ip().is_loopback() && !self.i_know_there_is_no_sign_on {
-            bail!(
-                "http = {}: there is no sign-on yet, so the API answers on this machine only; \
-                 --i-know-there-is-no-sign-on lets everybody read who reaches that address",
-                self.http
-            );
+        self.check_who_may_come()?;
+        if self.sessions.idle_minutes == 0 || self.sessions.hours_max == 0 {
+            bail!("sessions.idle_minutes and sessions.hours_max are 1 or more");
         }
         crate::telemetry::filter(&self.log.level)?;
         store::catalog::check_rules(&self.rules())?;
         self.store.check()?;
         self.tape.check()?;
         field_table(self.fields.as_deref())?;
+        Ok(())
+    }
+
+    /// Looks whether others would reach a server on which nobody signs on.
+    pub(crate) fn check_who_may_come(&self) -> Result<()> {
+        let is_open = self.sign_on == SignOn::Off && !self.http.ip().is_loopback();
+        if is_open && !self.i_know_there_is_no_sign_on {
+            bail!(
+                "http = {}: sign-on is off, so the API answers on this machine only; \
+                 --i-know-there-is-no-sign-on lets everybody read who reaches that address",
+                self.http
+            );
+        }
         Ok(())
     }
 
@@ -243,6 +290,8 @@ pub(crate) fn field_table(mapping: Option<&Path>) -> Result<FieldTable> {
 const OTHER_VARIABLES: &[&str] = &[
     "config",
     "server",
+    "token",
+    "token_file",
     "engine_library",
     "engine_dir",
     "tools_dir",
@@ -339,7 +388,9 @@ mod tests {
         let wrong = [
             ("databdir = '/x'", "databdir"),
             ("[tape]\nmax_octets = 'many'", "max_octets"),
-            ("http = '0.0.0.0:8080'", "no sign-on"),
+            ("sign_on = 'off'\nhttp = '0.0.0.0:8080'", "sign-on is off"),
+            ("sign_on = 'maybe'", "sign_on"),
+            ("[sessions]\nidle_minutes = 0", "sessions.idle_minutes"),
             ("[tape]\ndir = 'elsewhere'", "tape.dir cannot be set"),
             ("[log]\nlevel = 'loud'", "log.level = 'loud'"),
             (
@@ -352,6 +403,14 @@ mod tests {
             assert!(error.contains(expected), "{error}");
             assert!(!error.contains('\n'), "{error}");
         }
+    }
+
+    #[test]
+    fn with_sign_on_the_server_may_be_reached_from_everywhere() {
+        let config = load("http = '0.0.0.0:8080'").unwrap();
+        assert_eq!(config.sign_on, SignOn::Required);
+        let off = "sign_on = 'off'\nhttp = '0.0.0.0:8080'\ni_know_there_is_no_sign_on = true";
+        assert_eq!(load(off).unwrap().sign_on, SignOn::Off);
     }
 
     #[test]

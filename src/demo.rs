@@ -20,7 +20,7 @@ use store::question::{Dimension, Quantity, Scope, Subject, Top, Window};
 use crate::cli::ask::{exporter_columns, top_columns};
 use crate::cli::serve::{runtime, told_to_stop};
 use crate::cli::{ConfigArgs, DemoArgs};
-use crate::config::Config;
+use crate::config::{Config, SignOn};
 use crate::output::{print_text, table};
 use crate::server::Server;
 use crate::telemetry;
@@ -35,6 +35,9 @@ const HISTORY_PATIENCE: Duration = Duration::from_secs(120);
 /// Starts everything, plays, and shows what there is to see until it is told to stop.
 pub(crate) fn demo(args: &DemoArgs) -> Result<()> {
     let mut config = Config::load(&args.config)?;
+    // Nothing of what a demo shows is anybody's.
+    config.sign_on = SignOn::Off;
+    config.check_who_may_come()?;
     if args.config.config.is_none() {
         config.log.level = "warn".to_owned();
     }

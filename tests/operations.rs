@@ -161,6 +161,7 @@ fn spawn(data: &Path, http: &str, config: &str) -> Child {
         ])
         .arg(&file)
         .env("XDG_RUNTIME_DIR", data)
+        .env("FLOWREEL_SIGN_ON", "off")
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

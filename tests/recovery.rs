@@ -299,6 +299,7 @@ fn case_51_a_bad_configuration_is_not_taken_and_the_old_one_stays() {
         .arg(&data)
         .arg("--config")
         .arg(&config)
+        .env("FLOWREEL_SIGN_ON", "off")
         .stdin(Stdio::null())
         .stderr(fs::File::create(&log).unwrap())
         .spawn()

@@ -111,11 +111,6 @@ impl Person {
         let name = self.account();
         Viewer { name, scope }
     }
-
-    /// Their account; none is the operator's, who needs none.
-    pub fn account(&self) -> Option<&str> {
-        (*self != Self::operator()).then_some(&self.name)
-    }
 }
 
 /// A file that goes when it is sent, or nobody waits for it any more.

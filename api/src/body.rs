@@ -12,22 +12,29 @@ use futures_util::StreamExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use crate::ApiError;
+use crate::people::Person;
 
 /// Largest body, octets. Uploads of captures have a rule of their own.
 const BODY_OCTETS_MAX: usize = 2 << 20;
+/// Largest body of whom nobody knows: a name and a password.
+const STRANGER_OCTETS_MAX: usize = 8 << 10;
 /// How long it may take.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// The middleware.
 pub(crate) async fn read_in_time(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
-    match whole(body, BODY_WAIT_MAX).await {
+    let octets_max = match head.extensions.get::<Person>() {
+        Some(_) => BODY_OCTETS_MAX,
+        None => STRANGER_OCTETS_MAX,
+    };
+    match whole(body, octets_max, BODY_WAIT_MAX).await {
         Ok(body) => next.run(Request::from_parts(head, body.into())).await,
         Err(error) => error.into_response(),
     }
 }
 
-async fn whole(body: Body, wait_max: Duration) -> Result<Vec<u8>, ApiError> {
+async fn whole(body: Body, octets_max: usize, wait_max: Duration) -> Result<Vec<u8>, ApiError> {
     let deadline = Instant::now() + wait_max;
     let (mut read, mut pieces) = (Vec::new(), body.into_data_stream());
     loop {
@@ -41,13 +48,13 @@ async fn whole(body: Body, wait_max: Duration) -> Result<Vec<u8>, ApiError> {
         })?;
         match piece {
             None => return Ok(read),
-            Some(Ok(piece)) if read.len() + piece.len() <= BODY_OCTETS_MAX => {
+            Some(Ok(piece)) if read.len() + piece.len() <= octets_max => {
                 read.extend_from_slice(&piece);
             }
             Some(Ok(_)) => {
                 return Err(ApiError::refused(
                     StatusCode::PAYLOAD_TOO_LARGE,
-                    format!("a request may have {} MiB at most", BODY_OCTETS_MAX >> 20),
+                    format!("a request may have {} KiB at most", octets_max >> 10),
                 ));
             }
             Some(Err(error)) => {
@@ -74,13 +81,14 @@ mod tests {
     }
 
     async fn status(body: Body, wait_max: Duration) -> StatusCode {
-        let error = whole(body, wait_max).await.unwrap_err();
+        let error = whole(body, BODY_OCTETS_MAX, wait_max).await.unwrap_err();
         error.into_response().status()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_is_read_whole_or_refused() {
         let hours = |hours: u64| Duration::from_secs(hours * 3600 + 1);
+        let whole = |body, wait_max| whole(body, BODY_OCTETS_MAX, wait_max);
         let read = whole(slow(&[b"{\"a\"", b":1}"]), hours(2)).await.unwrap();
         assert_eq!(read, b"{\"a\":1}");
         assert!(whole(Body::empty(), hours(0)).await.unwrap().is_empty());

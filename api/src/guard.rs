@@ -1,9 +1,12 @@
 //! Refuses what another site's page asks of a server on this machine.
 //!
+//! A request that changes something must not come from a page of another origin: a browser sends the cookie along, whoever made
+//! the page.
+//!
 //! Without sign-on the server trusts whoever reaches its address. A browser reaches 127.0.0.1 for any page of any site,
 //! so a request must name this server by an address or `localhost` (no name that somebody pointed here, "DNS
-//! rebinding"), and one that changes something must not come from a page of another origin. Where the operator lets other
-//! machines reach the server, they may read: what changes something must come from this machine.
+//! rebinding"). Where the operator lets other machines reach the server, they may read: what changes something must come from this
+//! machine. With sign-on the server has any name: a cookie is bound to the one that it was given under.
 
 use std::net::SocketAddr;
 
@@ -14,24 +17,29 @@ use axum::response::{IntoResponse, Response};
 
 use crate::ApiError;
 
-/// The middleware.
-pub(crate) async fn refuse_other_sites(request: Request, next: Next) -> Response {
+/// The middleware. `sign_on`: whether people sign on.
+pub(crate) async fn refuse_other_sites(sign_on: bool, request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let is_local = peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback());
     // A request for a proxy names a host in its first line too (RFC 9112 §3.2.2).
     if let Some(host) = request.uri().host()
+        && !sign_on
         && !names_this_machine(host)
     {
         return other_host(host).into_response();
     }
-    match check(request.method(), request.headers(), is_local) {
+    let (method, headers) = (request.method(), request.headers());
+    let is_trusted = is_local || sign_on;
+    let checked = check_host(headers, sign_on)
+        .and_then(|host| check_change(method, headers, host, is_trusted));
+    match checked {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     }
 }
 
-/// `is_local`: whether the request came over this machine's own loopback.
-fn check(method: &Method, headers: &HeaderMap, is_local: bool) -> Result<(), ApiError> {
+/// The host that a request names, if it names one that this server answers to.
+fn check_host(headers: &HeaderMap, sign_on: bool) -> Result<Option<&str>, ApiError> {
     // RFC 9112 §3.2: more than one is to be refused, as nobody knows which one a proxy went by.
     if headers.get_all(header::HOST).iter().count() > 1 {
         return Err(ApiError::refused(
@@ -40,23 +48,32 @@ fn check(method: &Method, headers: &HeaderMap, is_local: bool) -> Result<(), Api
         ));
     }
     let host = text(headers, header::HOST.as_str());
-    if let Some(host) = host
-        && !names_this_machine(host)
-    {
-        return Err(other_host(host));
+    match host.filter(|host| !sign_on && !names_this_machine(host)) {
+        Some(other) => Err(other_host(other)),
+        None => Ok(host),
     }
+}
+
+/// Whether a request may change something. `is_trusted`: whether it came over this machine's own loopback, or people sign on.
+fn check_change(
+    method: &Method,
+    headers: &HeaderMap,
+    host: Option<&str>,
+    is_trusted: bool,
+) -> Result<(), ApiError> {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
     }
-    if !is_local {
+    if !is_trusted {
         return Err(ApiError::forbidden(
-            "there is no sign-on yet: other machines may read, and changes are taken from this machine only",
+            "sign-on is off: other machines may read, and changes are taken from this machine only",
         ));
     }
-    let foreign_page = text(headers, "sec-fetch-site").is_some_and(|site| site == "cross-site")
-        || text(headers, header::ORIGIN.as_str())
-            .is_some_and(|origin| origin.split("://").nth(1) != host);
-    if foreign_page {
+    let site = text(headers, "sec-fetch-site");
+    let origin = text(headers, header::ORIGIN.as_str());
+    let is_foreign = site.is_some_and(|site| !["same-origin", "none"].contains(&site))
+        || origin.is_some_and(|origin| origin.split("://").nth(1) != host);
+    if is_foreign {
         return Err(ApiError::forbidden(
             "a page of another site may not change anything here",
         ));
@@ -87,6 +104,11 @@ fn names_this_machine(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check(method: &Method, headers: &HeaderMap, is_local: bool) -> Result<(), ApiError> {
+        let host = check_host(headers, false)?;
+        check_change(method, headers, host, is_local)
+    }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs
@@ -147,6 +169,36 @@ mod tests {
         assert!(check(&Method::POST, &headers(&other), true).is_err());
         let tool = [("host", "127.0.0.1:8080")];
         assert!(check(&Method::POST, &headers(&tool), true).is_ok());
+    }
+
+    #[test]
+    fn with_sign_on_any_name_is_answered_to_and_other_pages_still_change_nothing() {
+        let named = |site: &str, origin: &str| {
+            headers(&[
+                ("host", "flows.example"),
+                ("sec-fetch-site", site),
+                ("origin", origin),
+            ])
+        };
+        let allowed = |headers: &HeaderMap| {
+            let host = check_host(headers, true)?;
+            check_change(&Method::POST, headers, host, true)
+        };
+        let own = "https://flows.example";
+        assert!(allowed(&named("same-origin", own)).is_ok());
+        for (site, origin) in [
+            ("cross-site", own),
+            // Of a neighbour, as of another port: cookies know no ports.
+            ("same-site", own),
+            ("same-origin", "https://flows.example:8443"),
+            ("same-origin", "https://evil.example"),
+            ("same-origin", "null"),
+        ] {
+            assert!(allowed(&named(site, origin)).is_err(), "{site} {origin}");
+        }
+        let mut twice = named("same-origin", own);
+        twice.append("host", "evil.example".parse().unwrap());
+        assert!(allowed(&twice).is_err());
     }
 
     #[test]

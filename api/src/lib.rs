@@ -19,12 +19,14 @@
 //! | [`pages`] | what is at addresses that are no routes, handed in by the binary |
 //! | [`people`] | who asks, and what they may do |
 //! | `guard`, `body` | refuses requests that another site's page made, and bodies that do not come |
+//! | `headers` | what browsers are told about every answer |
 
 pub mod archive;
 mod body;
 mod comparing;
 mod error;
 mod guard;
+mod headers;
 mod imports;
 mod operations;
 pub mod pages;

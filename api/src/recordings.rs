@@ -1,11 +1,11 @@
 //! Recordings over HTTP: cut, list, note, share, delete.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use tokio::io::AsyncReadExt as _;
 use utoipa::{IntoParams, ToSchema};
@@ -16,6 +16,7 @@ use crate::error::ErrorBody;
 use crate::imports::take_upload;
 use crate::parameters::{Parameters, Segment};
 use crate::people::Person;
+use crate::people::audit::Noted;
 use crate::router::Api;
 
 /// Octets of a file that are sent at a time.
@@ -40,12 +41,11 @@ pub(crate) async fn cut(
     State(api): State<Api>,
     person: Person,
     body: Result<Json<Cut>, JsonRejection>,
-) -> Result<(StatusCode, Json<Recorded>), ApiError> {
+) -> Result<(StatusCode, Extension<Noted>, Json<Recorded>), ApiError> {
     let Json(cut) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
-    Ok((
-        StatusCode::CREATED,
-        Json(api.archive.cut(&person, cut).await?),
-    ))
+    let recorded = api.archive.cut(&person, cut).await?;
+    let noted = Noted::object(&recorded.name);
+    Ok((StatusCode::CREATED, Extension(noted), Json(recorded)))
 }
 
 /// A recording, by name, id or number, with its notes.
@@ -177,10 +177,11 @@ pub(crate) async fn import(
     Parameters(parameters): Parameters<ImportParameters>,
     headers: HeaderMap,
     body: Body,
-) -> Result<(StatusCode, Json<Recorded>), ApiError> {
+) -> Result<(StatusCode, Extension<Noted>, Json<Recorded>), ApiError> {
     let file = take_upload(&api, &headers, body).await?;
     let recorded = api.archive.import(&person, parameters.name, file).await?;
-    Ok((StatusCode::CREATED, Json(recorded)))
+    let noted = Noted::object(&recorded.name);
+    Ok((StatusCode::CREATED, Extension(noted), Json(recorded)))
 }
 
 async fn send(leaving: Leaving) -> Result<Response, ApiError> {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use axum::extract::Request;
+use axum::middleware::Next;
 use axum::routing::get;
 use axum::{Json, Router, middleware};
 use store::Store;
@@ -14,13 +16,15 @@ use utoipa_axum::routes;
 
 use crate::archive::Archive;
 use crate::pages::{self, Pages};
+use crate::people::{People, accounts, audit, own, signing};
 use crate::pictures::{Easel, PictureUnit, SeriesView};
 use crate::plant::Plant;
 use crate::players::{Players, routes as players};
 use crate::sharing::Sharing;
 use crate::studio::{PictureFile, Studio, Theme};
 use crate::{
-    body, comparing, guard, imports, operations, people, pictures, questions, recordings, rules,
+    body, comparing, guard, headers, imports, operations, people, pictures, questions, recordings,
+    rules,
 };
 
 /// What handlers work with.
@@ -32,6 +36,8 @@ pub struct Api {
     pub plant: Arc<dyn Plant>,
     /// The recordings.
     pub archive: Arc<dyn Archive>,
+    /// Who asks.
+    pub people: People,
     /// Views that move.
     pub players: Players,
     /// Answers that several may have.
@@ -47,12 +53,18 @@ pub struct Api {
 }
 
 impl Api {
-    /// Over a store, a plant and an archive.
-    pub fn new(store: Arc<Store>, plant: Arc<dyn Plant>, archive: Arc<dyn Archive>) -> Self {
+    /// Over a store, a plant and an archive, for these people.
+    pub fn new(
+        store: Arc<Store>,
+        plant: Arc<dyn Plant>,
+        archive: Arc<dyn Archive>,
+        people: People,
+    ) -> Self {
         Self {
             store,
             plant,
             archive,
+            people,
             players: Players::default(),
             sharing: Sharing::default(),
             uploads: Arc::default(),
@@ -131,6 +143,19 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(players::make))
         .routes(routes!(players::state, players::tell, players::end))
         .routes(routes!(players::frames))
+        .routes(routes!(signing::sign_on))
+        .routes(routes!(signing::sign_off))
+        .routes(routes!(signing::welcome))
+        .routes(routes!(signing::me))
+        .routes(routes!(own::change_password))
+        .routes(routes!(own::sessions, own::end_sessions))
+        .routes(routes!(own::end_session))
+        .routes(routes!(own::tokens, own::make_token))
+        .routes(routes!(own::revoke_token))
+        .routes(routes!(accounts::accounts, accounts::make_account))
+        .routes(routes!(accounts::change_account))
+        .routes(routes!(accounts::reset_password))
+        .routes(routes!(audit::audit))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
@@ -149,11 +174,15 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn router(api: Api) -> Router {
     let (router, document) = routes().split_for_parts();
     let document = Json(document);
+    let (people, is_required) = (api.people.clone(), api.people.is_required());
+    let guard =
+        move |request: Request, next: Next| guard::refuse_other_sites(is_required, request, next);
     router
         .route("/api/openapi.json", get(|| async move { document }))
         .fallback(pages::answer)
-        .layer(middleware::from_fn(people::keep))
-        .layer(middleware::from_fn(guard::refuse_other_sites))
+        .layer(middleware::from_fn_with_state(people, people::keep))
+        .layer(middleware::from_fn(guard))
+        .layer(middleware::from_fn(headers::add))
         .with_state(api)
 }
 
@@ -217,9 +246,14 @@ mod tests {
         }
         routes.sort_unstable();
         let expected = [
+            "delete /api/v1/me/sessions",
+            "delete /api/v1/me/sessions/{number}",
+            "delete /api/v1/me/tokens/{number}",
             "delete /api/v1/players/{id}",
             "delete /api/v1/recordings/{name}",
             "get /api/v1/accounting",
+            "get /api/v1/accounts",
+            "get /api/v1/audit",
             "get /api/v1/compare/{dimension}",
             "get /api/v1/exporters",
             "get /api/v1/filter/complete",
@@ -230,6 +264,9 @@ mod tests {
             "get /api/v1/inventory",
             "get /api/v1/lateness",
             "get /api/v1/learned",
+            "get /api/v1/me",
+            "get /api/v1/me/sessions",
+            "get /api/v1/me/tokens",
             "get /api/v1/players/{id}",
             "get /api/v1/players/{id}/frames",
             "get /api/v1/recordings",
@@ -244,7 +281,12 @@ mod tests {
             "get /healthz",
             "get /metrics",
             "get /readyz",
+            "patch /api/v1/accounts/{name}",
+            "post /api/v1/accounts",
+            "post /api/v1/accounts/{name}/password",
             "post /api/v1/imports",
+            "post /api/v1/me/password",
+            "post /api/v1/me/tokens",
             "post /api/v1/players",
             "post /api/v1/players/{id}",
             "post /api/v1/reclassify",
@@ -253,6 +295,9 @@ mod tests {
             "post /api/v1/recordings/{name}/notes",
             "post /api/v1/recordings/{name}/stop",
             "post /api/v1/reels",
+            "post /api/v1/sign-off",
+            "post /api/v1/sign-on",
+            "post /api/v1/welcome",
             "put /api/v1/rules",
         ];
         assert_eq!(routes, expected);

@@ -50,6 +50,7 @@ impl Product {
             .arg("--data-dir")
             .arg(data.path())
             .env("FLOWREEL_LOG__LEVEL", "error")
+            .env("FLOWREEL_SIGN_ON", "off")
             .stdin(Stdio::null());
         if !store {
             command.env("FLOWREEL_STORE__ENGINE", "none");

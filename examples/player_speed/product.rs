@@ -37,6 +37,7 @@ impl Product {
             .arg("--data-dir")
             .arg(&folder)
             .env("FLOWREEL_LOG__LEVEL", "error")
+            .env("FLOWREEL_SIGN_ON", "off")
             .stdin(Stdio::null());
         let server = Running(command.spawn()?);
         let running: Value = until("it listens", || {

@@ -8,8 +8,15 @@ use api::plant::Reclassified;
 use flow::health::ExporterHealth;
 use serde::de::DeserializeOwned;
 use store::question::{Dimension, FlowsAnswer, Quantity, SeriesAnswer, TopRow};
+use ureq::SendBody;
+use ureq::http::Request;
+use ureq::http::header::{AUTHORIZATION, HeaderValue};
+use ureq::middleware::MiddlewareNext;
 
-use super::{ExportersArgs, FlowsArgs, QuestionArgs, ReclassifyArgs, SeriesArgs, TopArgs};
+use super::{
+    ExportersArgs, FlowsArgs, QuestionArgs, ReclassifyArgs, SeriesArgs, ServerArgs, TopArgs,
+    credentials,
+};
 use crate::output::{self, Format, number, print, si, text};
 
 /// A running server.
@@ -20,15 +27,31 @@ pub(crate) struct Server {
 
 impl Server {
     /// At this address; nothing is asked yet.
-    pub(crate) fn new(url: &str) -> Self {
-        let config = ureq::Agent::config_builder()
+    ///
+    /// # Errors
+    ///
+    /// The token that was named cannot be read, or is none.
+    pub(crate) fn new(args: &ServerArgs) -> Result<Self> {
+        let mut config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
-            .build();
-        Self {
-            url: url.trim_end_matches('/').to_owned(),
-            agent: config.into(),
+            // A server of ours sends nobody elsewhere, and nobody else is to be shown a token.
+            .max_redirects(0);
+        if let Some(token) = credentials::token(args)? {
+            let mut shown = HeaderValue::try_from(format!("Bearer {token}"))
+                .map_err(|_| anyhow!("the token has characters that no token has"))?;
+            shown.set_sensitive(true);
+            config = config.middleware(
+                move |mut request: Request<SendBody>, next: MiddlewareNext| {
+                    request.headers_mut().insert(AUTHORIZATION, shown.clone());
+                    next.handle(request)
+                },
+            );
         }
+        Ok(Self {
+            url: args.server.trim_end_matches('/').to_owned(),
+            agent: config.build().into(),
+        })
     }
 
     /// Asks for `path` with these parameters; those that are `None` are left out.
@@ -109,7 +132,12 @@ impl Server {
         let status = answer.status();
         if !status.is_success() {
             let body = body(&mut answer)?;
-            bail!("{}", refusal(status.as_u16(), &body));
+            let mut refusal = refusal(status.as_u16(), &body);
+            if status.as_u16() == 401 {
+                refusal += ": set FLOWREEL_TOKEN or --token-file to a token of yours, or run this as the server's own user, with \
+                            FLOWREEL_DATA_DIR set to its data directory";
+            }
+            bail!("{refusal}");
         }
         Ok(answer)
     }
@@ -220,7 +248,7 @@ pub(crate) fn top(args: &TopArgs) -> Result<()> {
     parameters.push(("limit", Some(args.limit.to_string())));
     let what = name(args.dimension).unwrap_or_default();
     let path = format!("/api/v1/top/{what}");
-    let server = Server::new(&args.question.server.server);
+    let server = Server::new(&args.question.server)?;
     let previous = args.previous.then(|| "true".to_owned());
     let drawn = [&parameters[..], &[("previous", previous)]].concat();
     if args.picture.write(&server, &path, drawn)? {
@@ -260,7 +288,7 @@ pub(crate) fn series(args: &SeriesArgs) -> Result<()> {
     parameters.push(("limit", Some(args.limit.to_string())));
     parameters.push(("step", args.step.clone()));
     parameters.push(("previous", args.previous.then(|| "true".to_owned())));
-    let (server, path) = (Server::new(&args.question.server.server), "/api/v1/series");
+    let (server, path) = (Server::new(&args.question.server)?, "/api/v1/series");
     let view = args.lines.then(|| "lines".to_owned());
     let drawn = [&parameters[..], &[("view", view)]].concat();
     if args.picture.write(&server, path, drawn)? {
@@ -321,7 +349,7 @@ pub(crate) fn flows(args: &FlowsArgs) -> Result<()> {
     let mut parameters = asked(&args.question)?;
     parameters.push(("limit", Some(args.limit.to_string())));
     let answer: FlowsAnswer =
-        Server::new(&args.question.server.server).get("/api/v1/flows", &parameters)?;
+        Server::new(&args.question.server)?.get("/api/v1/flows", &parameters)?;
     print(
         &mut stdout().lock(),
         args.question.format,
@@ -336,8 +364,7 @@ pub(crate) fn flows(args: &FlowsArgs) -> Result<()> {
 
 /// `flowreel exporters`.
 pub(crate) fn exporters(args: &ExportersArgs) -> Result<()> {
-    let rows: Vec<ExporterHealth> =
-        Server::new(&args.server.server).get("/api/v1/exporters", &[])?;
+    let rows: Vec<ExporterHealth> = Server::new(&args.server)?.get("/api/v1/exporters", &[])?;
     print(
         &mut stdout().lock(),
         args.format,
@@ -407,7 +434,7 @@ pub(crate) fn reclassify(args: &ReclassifyArgs) -> Result<()> {
         ("to", args.to.clone()),
     ];
     let done: Reclassified =
-        Server::new(&args.server.server).post("/api/v1/reclassify", &parameters, ())?;
+        Server::new(&args.server)?.post("/api/v1/reclassify", &parameters, ())?;
     output::print_text(format!(
         "{} datagrams decoded again; {} flow records before, {} now\n",
         done.datagrams, done.rows_before, done.rows_after

@@ -33,7 +33,7 @@ pub(crate) fn import(args: &ImportArgs) -> Result<()> {
     match &args.data_dir {
         Some(folder) => into_folder(args, folder),
         None => {
-            let server = Server::new(&args.server.server);
+            let server = Server::new(&args.server)?;
             args.files
                 .iter()
                 .try_for_each(|path| into_server(&server, path))

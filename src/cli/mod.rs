@@ -1,8 +1,10 @@
 //! The commands and their flags.
 
 pub(crate) mod ask;
+mod audit;
 mod backup;
 mod configuration;
+mod credentials;
 mod decode;
 mod doctor;
 mod import;
@@ -58,6 +60,9 @@ enum Command {
     Backup(BackupArgs),
     /// Make a data directory from a backup.
     Restore(RestoreArgs),
+    /// Look whether the log of what people did is as it was written.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Show or check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -88,7 +93,7 @@ pub(crate) struct ConfigArgs {
     /// Address of the API and the pages.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) http: Option<SocketAddr>,
-    /// Let other machines reach the API: anybody there reads everything, and changes nothing.
+    /// Without sign-on, let other machines reach the API: anybody there reads everything, and changes nothing.
     #[arg(long)]
     pub(crate) i_know_there_is_no_sign_on: bool,
 }
@@ -192,6 +197,10 @@ pub(crate) struct ServerArgs {
         default_value = "http://127.0.0.1:8080"
     )]
     pub(crate) server: String,
+    /// A file with a token of yours, where people sign on. FLOWREEL_TOKEN has the token itself; on the server's own machine, whoever
+    /// reads its data directory needs none.
+    #[arg(long, value_name = "FILE", env = "FLOWREEL_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// What every asking command says.
@@ -323,6 +332,12 @@ pub(crate) struct RestoreArgs {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Compare all digests of the log, while the server runs or not.
+    Check(ConfigArgs),
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print the configuration in force, defaults included.
     Show(ConfigArgs),
@@ -369,6 +384,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Command::Reclassify(args) => ask::reclassify(&args),
         Command::Backup(args) => backup::back_up(&args),
         Command::Restore(args) => backup::restore(&args),
+        Command::Audit(AuditCommand::Check(args)) => audit::check(&args),
         Command::Config(command) => configuration::run(&command),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Completions { shell } => {

@@ -61,7 +61,7 @@ fn cut(args: &CutArgs) -> Result<()> {
         filter: args.filter.clone(),
         by: who(args.by.as_ref()),
     };
-    let server = Server::new(&args.server.server);
+    let server = Server::new(&args.server)?;
     let recorded: Recorded = server.send_json("/api/v1/recordings", &cut)?;
     say(&recorded)
 }
@@ -77,14 +77,13 @@ fn who(by: Option<&String>) -> Option<String> {
 
 fn told(args: &NamedArgs, what: &str, said: &str) -> Result<()> {
     let path = format!("{}/{what}", place(&args.name));
-    let recorded: Recorded =
-        Server::new(&args.server.server).post(&path, &[], ureq::SendBody::none())?;
+    let recorded: Recorded = Server::new(&args.server)?.post(&path, &[], ureq::SendBody::none())?;
     eprintln!("'{}' {said}", printable(&recorded.name));
     Ok(())
 }
 
 fn list(args: &ListArgs) -> Result<()> {
-    let all: Vec<Recorded> = Server::new(&args.server.server).get("/api/v1/recordings", &[])?;
+    let all: Vec<Recorded> = Server::new(&args.server)?.get("/api/v1/recordings", &[])?;
     print(&mut stdout().lock(), args.format, &all, &columns())
 }
 
@@ -111,7 +110,7 @@ fn of(recorded: &Recorded, count: impl Fn(&RecordingCounts) -> u64) -> String {
 }
 
 fn show(args: &ShowArgs) -> Result<()> {
-    let server = Server::new(&args.named.server.server);
+    let server = Server::new(&args.named.server)?;
     let traffic = vec![
         ("recording", Some(args.named.name.clone())),
         ("dimension", Some("applications".to_owned())),
@@ -177,12 +176,12 @@ fn note(args: &NoteArgs) -> Result<()> {
         text: args.text.clone(),
     };
     let path = format!("{}/notes", place(&args.name));
-    let recorded: Recorded = Server::new(&args.server.server).send_json(&path, &note)?;
+    let recorded: Recorded = Server::new(&args.server)?.send_json(&path, &note)?;
     say(&recorded)
 }
 
 fn delete(args: &NamedArgs) -> Result<()> {
-    Server::new(&args.server.server).delete(&place(&args.name))?;
+    Server::new(&args.server)?.delete(&place(&args.name))?;
     eprintln!("'{}' is deleted", printable(&args.name));
     Ok(())
 }
@@ -190,7 +189,7 @@ fn delete(args: &NamedArgs) -> Result<()> {
 fn export(args: &ExportArgs) -> Result<()> {
     let path = format!("{}/file", place(&args.name));
     let kind = if args.pcap { "pcapng" } else { "reel" };
-    let server = Server::new(&args.server.server);
+    let server = Server::new(&args.server)?;
     let octets = fetch(
         &server,
         &path,
@@ -270,7 +269,7 @@ fn import(args: &ImportFileArgs) -> Result<()> {
     };
     let mut file = File::open(&args.file).with_context(place)?;
     let body = ureq::SendBody::from_reader(&mut file as &mut dyn Read);
-    let server = Server::new(&args.server.server);
+    let server = Server::new(&args.server)?;
     let recorded: Recorded = server
         .post("/api/v1/reels", &[("name", name)], body)
         .with_context(place)?;

@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{EngineArgs, ServeArgs};
 use crate::config::Config;
 use crate::server::priority::Rank;
-use crate::server::{Running, Server};
+use crate::server::{Running, Server, print_welcome};
 use crate::telemetry;
 
 /// How long the runtime waits for work that cannot be told to end.
@@ -42,6 +42,7 @@ async fn run(config: &Config, args: &ServeArgs) -> Result<()> {
     // From here on: until somebody listens to it, SIGHUP ends a process.
     let hangup = signal(SignalKind::hangup())?;
     let server = Server::start(config).await?;
+    print_welcome(&server.people, server.running.http).await?;
     announce(&server.running);
     let reload = reload_on_hangup(hangup, &server, args);
     let result = tokio::select! {

@@ -22,6 +22,7 @@
 //! | `priority` | which threads go first |
 //! | `budget` | the time that the end may take |
 //! | `plant` | the API's view of all of it |
+//! | `people` | whether they sign on, the operator's token, the link that makes the first admin |
 //! | `studio` | its pictures |
 //! | `metrics` | every counter as text |
 
@@ -41,6 +42,7 @@ mod mending;
 mod metrics;
 mod noting;
 mod opening;
+mod people;
 mod pipeline;
 mod plant;
 mod preparing;
@@ -58,6 +60,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use api::people::People;
 use api::router::Api;
 use collector::capture::Mirror;
 use collector::listen::QueueSender;
@@ -76,6 +79,7 @@ use gates::Gates;
 use importing::Imports;
 use lives::Lives;
 use opening::Opened;
+pub(crate) use people::{OPERATOR_TOKEN, print_welcome};
 use plant::{Naming, RunningPlant};
 use road::{Receiving, Road};
 use shared::Shared;
@@ -97,6 +101,7 @@ pub(crate) struct Running {
 pub(crate) struct Server {
     pub(crate) running: Running,
     pub(crate) plant: Arc<RunningPlant>,
+    pub(crate) people: People,
     pub(crate) store: Arc<Store>,
     /// Batches for the tape, as if they had come by UDP.
     pub(crate) wire: QueueSender,
@@ -180,7 +185,9 @@ impl Server {
         });
         plant.end_interrupted_imports(began).await?;
         plant.follow_earlier_imports().await?;
-        let api = Api::new(gates.store.clone(), plant.clone(), Arc::new(archive))
+        let people = people::open(config, plant.catalog.clone())?;
+        let (store, archive) = (gates.store.clone(), Arc::new(archive));
+        let api = Api::new(store, plant.clone(), archive, people.clone())
             .with_pages(ui::pages::answer)
             .with_studio(Arc::new(studio::RunningStudio));
         let receiving = Receiving::start(gates.listener, gates.mirrors, &road.wire, &lives)?;
@@ -189,6 +196,7 @@ impl Server {
         Ok(Self {
             running,
             plant,
+            people,
             store: gates.store,
             wire: road.wire.clone(),
             running_file,

@@ -38,6 +38,18 @@ pub(crate) fn exchange(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Answer {
+    try_exchange(to, method, path, headers, body)
+        .unwrap_or_else(|text| panic!("{method} {path}: {text:?}"))
+}
+
+/// The same, where the system may have no place for another connection: then what came instead of an answer.
+pub(crate) fn try_exchange(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<Answer, String> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
     if !headers.iter().any(|(name, _)| *name == "Host") {
         head += "Host: localhost\r\n";
@@ -49,17 +61,17 @@ pub(crate) fn exchange(
         head += &format!("Content-Length: {}\r\n", body.len());
     }
     let mut stream = connect(to);
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(b"\r\n").unwrap();
-    let _ = stream.write_all(body);
+    head += "\r\n";
+    // It may be closed before all of it is read.
+    let _ = stream.write_all(&[head.as_bytes(), body].concat());
     let mut octets = Vec::new();
     // A connection that is reset after the answer has given the answer.
     let _ = stream.read_to_end(&mut octets);
     let text = String::from_utf8_lossy(&octets).into_owned();
     let status = text.split(' ').nth(1).and_then(|word| word.parse().ok());
-    Answer {
-        status: status.unwrap_or_else(|| panic!("{method} {path}: {text:?}")),
-        text,
+    match status {
+        Some(status) => Ok(Answer { status, text }),
+        None => Err(text),
     }
 }
 

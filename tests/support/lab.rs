@@ -34,7 +34,7 @@ impl Lab {
             seen_as: Some(data),
             more: vec!["--config".to_owned(), file.to_str().unwrap().to_owned()],
             entrance: place.entrance(),
-            environment: Vec::new(),
+            ..Launch::default()
         };
         let listen = free_port();
         let mut this = Self {

@@ -9,6 +9,7 @@ pub(crate) mod injury;
 pub(crate) mod lab;
 pub(crate) mod ledger;
 pub(crate) mod listening;
+pub(crate) mod people;
 pub(crate) mod place;
 pub(crate) mod sql;
 
@@ -53,6 +54,8 @@ pub(crate) struct Launch {
     /// What the command line is put behind, as `nsenter`.
     pub(crate) entrance: Vec<OsString>,
     pub(crate) environment: Vec<(String, OsString)>,
+    /// Where what it prints goes, with the ending `out`, and what it logs, with `err`; to the test's own if `None`.
+    pub(crate) said: Option<PathBuf>,
 }
 
 impl Launch {
@@ -80,8 +83,18 @@ impl Launch {
             .arg("--data-dir")
             .arg(&self.data_dir)
             .args(&self.more)
+            // What signs on is `tests/people.rs`.
+            .env("FLOWREEL_SIGN_ON", "off")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
+        if let Some(said) = &self.said {
+            let file = |ending| {
+                let path = said.with_extension(ending);
+                let mut options = std::fs::File::options();
+                options.create(true).append(true).open(path).unwrap()
+            };
+            command.stdout(file("out")).stderr(file("err"));
+        }
         command
     }
 }

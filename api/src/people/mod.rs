@@ -1,4 +1,4 @@
-//! Who asks, and what they may do.
+//! Who asks, what they may do, and what they did.
 //!
 //! | file | holds |
 //! |---|---|
@@ -6,12 +6,31 @@
 //! | `permission` | what may be done here, and which role may |
 //! | `access` | the table: which route needs which permission |
 //! | `door` | the one place that lets requests through, or not |
+//! | `identify` | who it is, by what they show |
+//! | `secret`, `session` | what is shown: by chance, kept as a digest; how long it lasts |
+//! | `password`, `throttle` | hashing that takes little of the machine, guessing that takes long |
+//! | `signing` | sign-on, sign-off, the first admin, who am I |
+//! | `own` | one's own password, sessions and tokens |
+//! | `accounts` | who may sign on, for admins |
+//! | `audit` | what was done |
 
 mod access;
+pub(crate) mod accounts;
+pub(crate) mod audit;
 mod door;
+mod identify;
+pub(crate) mod own;
+mod password;
 mod permission;
 mod person;
+mod secret;
+mod session;
+pub(crate) mod signing;
+mod throttle;
 
 pub(crate) use door::keep;
+pub use identify::People;
 pub use permission::Permission;
-pub use person::Person;
+pub use person::{Identity, Person};
+pub use secret::Secret;
+pub use session::Lasting;

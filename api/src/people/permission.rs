@@ -1,9 +1,12 @@
 //! What may be done here, and which role may.
 
+use serde::{Deserialize, Serialize};
 use store::catalog::Role;
+use utoipa::ToSchema;
 
 /// Something that not everybody may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Permission {
     /// Ask about flows, within one's scope.
     Ask,
@@ -24,6 +27,18 @@ pub enum Permission {
 }
 
 impl Permission {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Ask,
+        Self::Replay,
+        Self::Record,
+        Self::Share,
+        Self::Import,
+        Self::Rule,
+        Self::Operate,
+        Self::Administer,
+    ];
+
     /// Whether a role has it.
     pub fn is_of(self, role: Role) -> bool {
         let of_role: &[Self] = match role {
@@ -42,5 +57,28 @@ impl Permission {
             ],
         };
         of_role.contains(&self)
+    }
+}
+
+/// Whether whoever works as `outer` may do all that `inner` may.
+pub(super) fn covers(outer: Role, inner: Role) -> bool {
+    let mut of_inner = Permission::ALL.iter().filter(|it| it.is_of(inner));
+    of_inner.all(|it| it.is_of(outer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_do_what_others_may() {
+        use Role::{Admin, ApplicationOwner, EndUser, Engineer, HelpDesk, Manager};
+        for role in Role::ALL {
+            assert!(covers(Admin, role) && covers(role, EndUser) && covers(role, role));
+            assert_eq!(covers(role, Admin), role == Admin);
+        }
+        assert!(covers(HelpDesk, ApplicationOwner) && covers(ApplicationOwner, HelpDesk));
+        assert!(covers(Engineer, HelpDesk) && !covers(HelpDesk, Engineer));
+        assert!(!covers(Manager, HelpDesk) && !covers(EndUser, Manager));
     }
 }

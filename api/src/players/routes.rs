@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, Sse};
+use axum::{Extension, Json};
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -19,6 +19,7 @@ use crate::ApiError;
 use crate::error::ErrorBody;
 use crate::parameters::{Segment, of_recording};
 use crate::people::Person;
+use crate::people::audit::Noted;
 use crate::router::Api;
 use crate::view::{Answer, View};
 
@@ -32,7 +33,7 @@ pub(crate) async fn make(
     State(api): State<Api>,
     person: Person,
     body: Result<Json<NewPlayer>, JsonRejection>,
-) -> Result<(StatusCode, Json<Made>), ApiError> {
+) -> Result<(StatusCode, Extension<Noted>, Json<Made>), ApiError> {
     let Json(new) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
     let recording = match &new.recording {
         None => None,
@@ -41,13 +42,15 @@ pub(crate) async fn make(
             Some((found.id, found.window))
         }
     };
+    let noted = Noted::object(new.recording.clone().unwrap_or_default());
     let (recording, window) = recording.unzip();
     let show = new.begin(window, person.scope.clone())?;
     let (id, running) = api
         .players
         .begin(&person, show, asking(&api, (&person, recording)))?;
     let state = running.state();
-    Ok((StatusCode::CREATED, Json(Made { id, state })))
+    let made = Json(Made { id, state });
+    Ok((StatusCode::CREATED, Extension(noted), made))
 }
 
 /// What a player does.

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use super::shelf::{Drawn, Idle, Shelf};
-use crate::people::Person;
+use crate::people::{Identity, People, Person};
 use crate::router::{Api, routes};
 
 /// How long an engine may take to start on a busy machine.
@@ -77,7 +77,9 @@ impl Place {
             catalog: catalog.clone(),
             store: store.clone(),
         };
-        let api = Api::new(store, Arc::new(Idle), Arc::new(shelf)).with_studio(Arc::new(Drawn));
+        let people = People::without_sign_on(catalog.clone());
+        let api = Api::new(store, Arc::new(Idle), Arc::new(shelf), people);
+        let api = api.with_studio(Arc::new(Drawn));
         let (router, _) = routes().split_for_parts();
         Some(Self {
             router: router.with_state(api),
@@ -135,6 +137,11 @@ pub(super) fn person(name: &str, scope: &str) -> Person {
         name: name.to_owned(),
         role: Role::Engineer,
         scope: Scope::of(Filter::parse(scope).unwrap()),
+        identity: Identity::Session {
+            account: 1,
+            session: 1,
+        },
+        address: None,
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn diff(args: &DiffArgs) -> Result<()> {
     ];
     let dimension = name(args.by).unwrap_or_default();
     let path = format!("/api/v1/compare/{dimension}");
-    let found: Comparison = Server::new(&args.server.server).get(&path, &parameters)?;
+    let found: Comparison = Server::new(&args.server)?.get(&path, &parameters)?;
     match args.format {
         Format::Json => print_text(serde_json::to_string_pretty(&found)? + "\n"),
         Format::Jsonl => print(&mut stdout().lock(), Format::Jsonl, &found.rows, &[]),

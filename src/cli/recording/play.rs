@@ -115,7 +115,7 @@ impl Source {
     fn open(args: &PlayArgs) -> Result<Self> {
         let path = Path::new(&args.recording);
         if !path.exists() {
-            let server = Server::new(&args.server.server);
+            let server = Server::new(&args.server)?;
             return Ok(Self::Fetched(captured(&server, &args.recording)?));
         }
         if !Reel::is_reel(path)? {

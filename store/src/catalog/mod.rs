@@ -7,7 +7,7 @@
 //! | `merge` | the catalog's rules before those of the config file |
 //! | `imports` | captures that were imported, and their feed numbers |
 //! | `recordings` | network recordings and their notes |
-//! | `people` | who they are, and what they work as |
+//! | `people` | who they are, how they are known again, and what they did |
 //! | `error` | what can go wrong |
 //!
 //! The tables are `store/migrations/`. Any number of readers read while one writes (write-ahead log).
@@ -29,17 +29,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{SqlSafeStr as _, SqlitePool};
+use sqlx::{SqlSafeStr as _, Sqlite, SqlitePool, Transaction};
 
 pub use edit::{RulesError, check_rules};
 pub use error::CatalogError;
 pub use imports::{Import, ImportCounts, ImportState};
 pub use merge::merge;
-pub use people::Role;
+pub use people::{
+    Account, AccountChange, Act, AuditCheck, AuditQuery, Broken, Deed, Digest, Entry, NewAccount,
+    NewSession, NewToken, PERSON_CHARS_MAX, Role, Session, Token,
+};
 pub use recordings::{NAME_CHARS_MAX, Note, Recording, RecordingCounts, RecordingState, Viewer};
 
 /// The numbered SQL files, in order. One that was released never changes: SQLite remembers its checksum.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (
         1,
         "settings",
@@ -55,6 +58,11 @@ const MIGRATIONS: [(i64, &str, &str); 5] = [
         4,
         "recordings",
         include_str!("../../migrations/0004_recordings.sql"),
+    ),
+    (
+        5,
+        "people",
+        include_str!("../../migrations/0005_people.sql"),
     ),
     (
         6,
@@ -133,6 +141,11 @@ impl Catalog {
     /// Closes all connections and folds the write-ahead log into the file.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+
+    /// A transaction that writes. IMMEDIATE: one that begins by reading can't become a writer when another wrote in between.
+    async fn begin_writing(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.pool.begin_with("BEGIN IMMEDIATE").await
     }
 
     /// The collector's name among all that write to one store: 16 hexadecimal digits, made when the catalog was.
@@ -230,7 +243,7 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(migrations.to_vec())
 }
 
-/// Makes an empty file that only its owner can read: the catalog will hold password hashes. SQLite gives the files next
+/// Makes an empty file that only its owner can read: the catalog holds password hashes. SQLite gives the files next
 /// to it the same rights.
 fn make_private(path: &Path) -> std::io::Result<()> {
     const OWNER_ONLY: u32 = 0o600;

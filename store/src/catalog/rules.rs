@@ -48,12 +48,7 @@ impl Catalog {
         edit: impl FnOnce(&mut Rules) -> R + Send,
     ) -> Result<R, CatalogError> {
         let writing = || CatalogError::writing("the rules");
-        // IMMEDIATE: a transaction that begins by reading can't become a writer when another wrote in between.
-        let mut transaction = self
-            .pool
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(writing())?;
+        let mut transaction = self.begin_writing().await.map_err(writing())?;
         let before = read_rules(&mut transaction).await?;
         let mut after = before.clone();
         let result = edit(&mut after);

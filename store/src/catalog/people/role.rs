@@ -31,4 +31,21 @@ impl Role {
         Self::Manager,
         Self::Admin,
     ];
+
+    /// The name in the catalog and in answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EndUser => "end_user",
+            Self::HelpDesk => "help_desk",
+            Self::Engineer => "engineer",
+            Self::ApplicationOwner => "application_owner",
+            Self::Manager => "manager",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
 }

@@ -43,7 +43,7 @@ export class Server {
     const ports = ['--http', '127.0.0.1:0', '--listen', '127.0.0.1:0'];
     const files = ['--config', join(folder, 'flowreel.toml'), '--data-dir', join(folder, 'data')];
     const child = spawn(binary(), [kind, ...files, ...ports, ...more], {
-      env: ENVIRONMENT,
+      env: { ...ENVIRONMENT, FLOWREEL_SIGN_ON: 'off' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let said = '';
