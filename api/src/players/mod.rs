@@ -191,17 +191,6 @@ impl Players {
         }
     }
 
-    /// Ends all that an account has made: it may see something else from now on, or nothing.
-    pub fn end_of(&self, account: &str) {
-        let ended: Vec<Entry> = {
-            let mut table = self.table();
-            let is_of = |_: &String, entry: &mut Entry| entry.owner.name == account;
-            let ended = table.by_id.extract_if(.., is_of);
-            ended.map(|(_, entry)| entry).collect()
-        };
-        ended.into_iter().for_each(Entry::end);
-    }
-
     /// Ends all, for good: streams that go on for ever would keep the server from stopping.
     pub(crate) fn end_all(&self) {
         let all = {

@@ -33,7 +33,6 @@ pub(super) const PARIS: [&str; 5] = ["10.9.0.1", "10.8.0.1", "payroll", "paris",
 
 /// The routes over a store, and what keeps it there.
 pub(super) struct Place {
-    pub(super) api: Api,
     pub(super) catalog: Catalog,
     router: Router,
     engine: Child,
@@ -83,8 +82,7 @@ impl Place {
         let api = api.with_studio(Arc::new(Drawn));
         let (router, _) = routes().split_for_parts();
         Some(Self {
-            router: router.with_state(api.clone()),
-            api,
+            router: router.with_state(api),
             catalog,
             engine,
             _folder: folder,

@@ -241,8 +241,8 @@ async fn a_player_is_its_makers_and_shows_what_they_saw() {
     assert_eq!(changed.status(), StatusCode::OK);
     let seen = frame().await;
     assert!(!tells(&seen, &BERLIN) && !tells(&seen, &PARIS), "{seen}");
-    // Her account changes, or she signs out: it ends at once.
-    place.api.players.end_of("alice");
+    let ended = place.send(&alice(), Method::DELETE, &player, "").await;
+    assert_eq!(ended.status(), StatusCode::NO_CONTENT);
     let rest = listening.collect::<Vec<_>>();
     tokio::time::timeout(LONG, rest).await.unwrap();
     let (status, _) = place.get(&alice(), &player).await;
