@@ -34,11 +34,12 @@ export const ACTS: Record<Act, string> = {
 export const actOf = (name: string | undefined): Act | undefined =>
   (Object.keys(ACTS) as Act[]).find((it) => it === name);
 
-/** `role engineer, scope site berlin`: what else an entry says; lists and records as they are. */
+/** `role engineer, scope site berlin`: what else an entry says; what is empty is left out, lists and records are as they are. */
 export function details(detail: unknown): string {
   if (typeof detail !== 'object' || detail === null) return '';
-  const shown = (value: unknown) => (typeof value === 'string' ? value || '“”' : JSON.stringify(value));
+  const shown = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
   return Object.entries(detail)
+    .filter(([, value]) => value !== '' && value !== null)
     .map(([name, value]) => `${name.replaceAll('_', ' ')} ${shown(value)}`)
     .join(', ');
 }

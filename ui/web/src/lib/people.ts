@@ -11,7 +11,8 @@ export const ROLES: Record<Role, string> = {
   admin: 'admin',
 };
 
-const MAY: Record<Role, readonly Permission[]> = {
+/** As the table of `docs/security.md` says. */
+export const MAY: Record<Role, readonly Permission[]> = {
   end_user: ['ask'],
   manager: ['ask', 'replay'],
   help_desk: ['ask', 'replay', 'record'],
