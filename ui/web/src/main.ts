@@ -1,6 +1,6 @@
 import { mount } from 'svelte';
-import App from './App.svelte';
+import Gate from './Gate.svelte';
 import './app.css';
 
 const target = document.getElementById('app');
-if (target) mount(App, { target });
+if (target) mount(Gate, { target });

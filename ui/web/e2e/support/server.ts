@@ -34,16 +34,25 @@ export class Server {
     readonly url: string,
     /** The UDP port that datagrams are sent to. */
     readonly udp: number,
+    /** Where people sign on: the token of whoever works on the machine. */
+    private readonly token?: string,
+    /** The link that makes the first account. */
+    readonly link = '',
   ) {}
 
   /** Starts one, and waits until it receives; with a store that answers, unless its configuration has none. */
-  static async start(kind: 'serve' | 'demo', config = '', more: string[] = []): Promise<Server> {
+  static async start(
+    kind: 'serve' | 'demo',
+    config = '',
+    more: string[] = [],
+    signOn: 'off' | 'required' = 'off',
+  ): Promise<Server> {
     const folder = await mkdtemp(join(tmpdir(), 'flowreel-e2e-'));
     await writeFile(join(folder, 'flowreel.toml'), config);
     const ports = ['--http', '127.0.0.1:0', '--listen', '127.0.0.1:0'];
     const files = ['--config', join(folder, 'flowreel.toml'), '--data-dir', join(folder, 'data')];
     const child = spawn(binary(), [kind, ...files, ...ports, ...more], {
-      env: { ...ENVIRONMENT, FLOWREEL_SIGN_ON: 'off' },
+      env: { ...ENVIRONMENT, FLOWREEL_SIGN_ON: signOn },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let said = '';
@@ -56,7 +65,12 @@ export class Server {
       return text.trim().endsWith('}') ? (JSON.parse(text) as Running) : undefined;
     });
     const udp = Number(running.listen[0]?.split(':').at(-1));
-    const server = new Server(child, folder, `http://${running.http}`, udp);
+    const isOff = signOn === 'off';
+    const token = isOff ? undefined : await readFile(join(folder, 'data/operator.token'), 'utf8');
+    const link = isOff
+      ? ''
+      : await until('it says how the first account is made', () => /http:\S+#\S+/.exec(said)?.[0]);
+    const server = new Server(child, folder, `http://${running.http}`, udp, token?.trim(), link);
     if (!config.includes('[store]')) {
       await until('the server is ready', async () => (await fetch(`${server.url}/readyz`)).ok);
     }
@@ -78,11 +92,13 @@ export class Server {
   }
 
   async #ask(path: string, init: RequestInit = {}): Promise<unknown> {
-    const response = await fetch(this.url + path, init);
+    const shown = this.token && { authorization: `Bearer ${this.token}` };
+    const headers = { ...(init.headers as Record<string, string> | undefined), ...shown };
+    const response = await fetch(this.url + path, { ...init, headers });
     if (!response.ok) {
       throw new Error(`${path}: ${String(response.status)} ${await response.text()}`);
     }
-    return response.json();
+    return response.status === 204 ? undefined : response.json();
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * Asks the server what a page shows. The one place for it: what an asker may see will be added here.
+ * Asks the server what a page shows. The one place for it.
  *
  * What is live is asked again once a second, what is paused once; while a recording plays, one player on the server sends the
  * answers of all views of the page with each frame.
@@ -113,8 +113,8 @@ const asking =
   <T>(route: string, every: number | undefined) =>
   (signal: AbortSignal): Promise<T> => {
     const isShared = every !== undefined && isLive(route);
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS_MAX)]);
-    return api(route, { signal: limited, ...(isShared && { headers: SHARED }) }) as Promise<T>;
+    const init = { signal, ...(isShared && { headers: SHARED }) };
+    return api(route, init, ANSWER_MS_MAX) as Promise<T>;
   };
 
 /** What the page is about, for what is around it. */
@@ -307,7 +307,8 @@ class Stage {
           this.#deliver(frame);
         },
         failure: (error) => {
-          for (const { answer } of this.#views.values()) answer.error = error;
+          // Whoever is signed out keeps what is shown until they have signed in again.
+          if (error.kind !== 'nobody') for (const { answer } of this.#views.values()) answer.error = error;
           if (player.state) return;
           status.notice = { text: `The recording cannot be played: ${error.error}` };
           // Held where it was.

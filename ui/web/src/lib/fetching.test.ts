@@ -79,7 +79,9 @@ describe('a request', () => {
       const value = await fetchJson(`http://127.0.0.1:${String(port)}/`, init, (is) => reached.push(is));
       return { value, reached };
     } catch (error) {
-      return { kind: error instanceof Failed ? error.failure.kind : (error as Error).name, reached };
+      if (!(error instanceof Failed)) return { kind: (error as Error).name, reached };
+      const { kind, waitS } = error.failure;
+      return { kind, reached, ...(waitS && { waitS }) };
     } finally {
       server.closeAllConnections();
       server.close();
@@ -102,6 +104,18 @@ describe('a request', () => {
   it('may be answered by something else', async () => {
     const signIn: RequestListener = (_, it) => it.end('<!doctype html><title>Sign in</title>');
     expect(await outcome(signIn)).toEqual({ kind: 'unreachable', reached: [false] });
+  });
+
+  it('says who may not, and how long somebody waits', async () => {
+    const refuses = (status: number, headers = {}): RequestListener => {
+      return (_, it) => it.writeHead(status, headers).end('{"error":"no"}');
+    };
+    expect(await outcome(refuses(401))).toEqual({ kind: 'nobody', reached: [true] });
+    expect(await outcome(refuses(403))).toEqual({ kind: 'forbidden', reached: [true] });
+    expect(await outcome(refuses(429, { 'retry-after': '41' }))).toEqual({
+      ...{ kind: 'later', reached: [true] },
+      waitS: 41,
+    });
   });
 
   it('is given up after a time, which is not what somebody does who wants it no more', async () => {

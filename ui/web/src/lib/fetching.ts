@@ -9,12 +9,17 @@ const DETAIL_MAX = 4000;
 
 /** Why there is no answer. */
 export interface Failure {
-  /** `unreachable`: no server. `later`: it says that it will pass. `refused`: the question is wrong. `missing`: no such thing. */
-  kind: 'unreachable' | 'later' | 'refused' | 'missing' | 'failed';
+  /**
+   * `unreachable`: no server. `later`: it says that it will pass. `refused`: the question is wrong. `missing`: no such thing.
+   * `nobody`: it does not know who asks. `forbidden`: whoever asks may not.
+   */
+  kind: 'unreachable' | 'later' | 'refused' | 'missing' | 'failed' | 'nobody' | 'forbidden';
   error: string;
   detail?: string | undefined;
   parameter?: string | undefined;
   column?: number | undefined;
+  /** When it may be tried again, in seconds, if the server says so. */
+  waitS?: number | undefined;
 }
 
 /** A [`Failure`] that is thrown. */
@@ -69,7 +74,9 @@ export async function fetchJson(
   const isOurs = body !== undefined || (response.ok && text === '');
   onServer(isOurs);
   if (response.ok && isOurs) return body;
-  throw new Failed(response.ok ? STRANGER : failure(response.status, body));
+  if (response.ok) throw new Failed(STRANGER);
+  const waitS = Number(response.headers.get('retry-after')) || undefined;
+  throw new Failed({ ...failure(response.status, body), waitS });
 }
 
 const STRANGER: Failure = {
@@ -107,6 +114,8 @@ export function failure(status: number, body: unknown): Failure {
 }
 
 function kind(status: number): Failure['kind'] {
+  if (status === 401) return 'nobody';
+  if (status === 403) return 'forbidden';
   if (status === 404) return 'missing';
   if (status === 408 || status === 429 || status === 503) return 'later';
   return status < 500 ? 'refused' : 'failed';

@@ -1,6 +1,7 @@
 /** Files to and from the server, with how far they are. */
 
 import { Failed, failure, type Failure } from './fetching';
+import { me } from './me.svelte';
 import { status } from './status.svelte';
 
 /** Octets that have gone, of how many; `undefined` where that is not known. */
@@ -34,7 +35,7 @@ export function sendFile(
       status.heard(true);
       const body = parsed(request.responseText);
       if (request.status >= 200 && request.status < 300) resolve(body);
-      else reject(new Failed(failure(request.status, body)));
+      else reject(new Failed(heard(failure(request.status, body))));
     };
     request.onerror = () => {
       reject(new Failed(BROKEN));
@@ -49,6 +50,12 @@ export function sendFile(
     if (signal.aborted) reject(new DOMException('Cancelled', 'AbortError'));
     else request.send(file);
   });
+}
+
+/** Whoever is not known is asked to sign in. */
+function heard(failure: Failure): Failure {
+  me.heard(failure);
+  return failure;
 }
 
 function parsed(text: string): unknown {
@@ -73,7 +80,7 @@ export async function fetchFile(
     throw new Failed(BROKEN);
   }
   if (!response.ok || !response.body)
-    throw new Failed(failure(response.status, parsed(await response.text())));
+    throw new Failed(heard(failure(response.status, parsed(await response.text()))));
   const length = Number(response.headers.get('content-length'));
   const of = length > 0 ? length : undefined;
   let octets = 0;

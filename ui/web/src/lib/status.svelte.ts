@@ -1,7 +1,8 @@
 /** How the server is, as far as can be told from here. */
 
 import type { Readiness } from './api/schema';
-import { fetchJson } from './fetching';
+import { Failed, fetchJson } from './fetching';
+import { me } from './me.svelte';
 
 /** How often the server is asked how it is. */
 const EVERY_MS = 5000;
@@ -54,13 +55,36 @@ class Status {
 
 export const status = new Status();
 
-/** Asks the API; keeps book of whether the server answers. All data comes through here. */
-export function api(route: string, init: RequestInit = {}): Promise<unknown> {
-  return fetchJson(route, init, status.heard);
+/**
+ * Asks the API; keeps book of whether the server answers, and knows who asks. All data comes through here. While nobody is signed
+ * on, questions wait until somebody is, so that a page keeps what it shows; `limitMs` is from then on.
+ */
+export async function api(route: string, init: RequestInit = {}, limitMs?: number): Promise<unknown> {
+  for (;;) {
+    await me.present(init.signal);
+    try {
+      return await fetchJson(route, limited(init, limitMs), status.heard);
+    } catch (error) {
+      if (!(error instanceof Failed)) throw error;
+      me.heard(error.failure);
+      // What somebody did is theirs to do again.
+      if (error.failure.kind !== 'nobody' || init.method) throw error;
+    }
+  }
+}
+
+function limited(init: RequestInit, ms: number | undefined): RequestInit {
+  if (ms === undefined) return init;
+  const limit = AbortSignal.timeout(ms);
+  return { ...init, signal: init.signal ? AbortSignal.any([init.signal, limit]) : limit };
 }
 
 /** Sends JSON. */
-export function send(method: 'POST' | 'PUT' | 'DELETE', route: string, body?: unknown): Promise<unknown> {
+export function send(
+  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+  route: string,
+  body?: unknown,
+): Promise<unknown> {
   const init: RequestInit = { method };
   if (body !== undefined) {
     init.body = JSON.stringify(body);

@@ -1,6 +1,9 @@
 /** The pages: where they are, what the menu calls them, and their code, which comes when somebody goes there. */
 
 import type { Component } from 'svelte';
+import type { Permission } from '../lib/api/schema';
+import { me } from '../lib/me.svelte';
+import { match } from '../lib/routes';
 
 /** What every page is given: what stands in its path for the names of its pattern. */
 export interface PageProps {
@@ -16,8 +19,13 @@ export interface Page {
   menu?: string;
   /** Whether it shows traffic, so that a filter makes sense. */
   filtered: boolean;
+  /** Who may open it: whoever has one of these; everybody if left out. */
+  needs?: Permission[];
   load: () => Promise<{ default: Component<PageProps> | Component<Record<string, never>> }>;
 }
+
+/** Each section says itself which of these it needs. */
+const SETTINGS: Permission[] = ['rule', 'operate', 'administer'];
 
 export const PAGES: Page[] = [
   {
@@ -51,12 +59,14 @@ export const PAGES: Page[] = [
     title: () => 'Exporters',
     menu: 'Exporters',
     filtered: false,
+    needs: ['operate'],
     load: () => import('./exporters/Exporters.svelte'),
   },
   {
     path: '/exporters/:address',
     title: ({ address }) => `Exporter ${address ?? ''}`,
     filtered: true,
+    needs: ['operate'],
     load: () => import('./exporters/Exporter.svelte'),
   },
   {
@@ -64,12 +74,14 @@ export const PAGES: Page[] = [
     title: () => 'Recordings',
     menu: 'Recordings',
     filtered: false,
+    needs: ['replay'],
     load: () => import('./recordings/Recordings.svelte'),
   },
   {
     path: '/recordings/:name',
     title: ({ name }) => name ?? '',
     filtered: true,
+    needs: ['replay'],
     load: () => import('./recording/Recording.svelte'),
   },
   {
@@ -84,12 +96,26 @@ export const PAGES: Page[] = [
     title: () => 'Settings',
     menu: 'Settings',
     filtered: false,
+    needs: SETTINGS,
     load: () => import('./settings/Settings.svelte'),
   },
   {
     path: '/settings/:section',
     title: ({ section }) => `Settings: ${section ?? ''}`,
     filtered: false,
+    needs: SETTINGS,
     load: () => import('./settings/Settings.svelte'),
   },
+  {
+    path: '/account',
+    title: () => 'Account',
+    filtered: false,
+    load: () => import('./account/Account.svelte'),
+  },
 ];
+
+export const isOpenTo = ({ needs }: Page): boolean => needs === undefined || me.may(...needs);
+
+/** The first page of whoever has signed on: that of their role as soon as there is one. */
+export const homeOf = (home: string): string =>
+  PAGES.some(({ path }) => match(path, home) !== undefined) ? home : '/';
