@@ -65,7 +65,7 @@ function aged(
   if (!first) return { share: 0, full: 'none yet' };
   const age = Math.max(0, now - Date.parse(first));
   // Whoever sees a part of the flows is not told.
-  const size = octets_on_disk == null ? '' : `, ${octets(octets_on_disk)}`;
+  const size = octets_on_disk === undefined || octets_on_disk === null ? '' : `, ${octets(octets_on_disk)}`;
   return {
     share: Math.min(age / (days * DAY_MS), 1),
     full: `the oldest is ${duration(age)} old, of ${plural(days, 'day')}: ${count(flows)} records${size}`,
