@@ -44,8 +44,5 @@ mod sharing;
 pub mod studio;
 mod view;
 
-#[cfg(test)]
-mod tests;
-
 pub use error::{ApiError, ErrorBody};
 pub use parameters::parse_duration;
