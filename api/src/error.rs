@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use store::catalog::CatalogError;
 use utoipa::ToSchema;
 
 /// The body of every answer that is not a success.
@@ -134,6 +135,21 @@ impl From<store::StoreError> for ApiError {
                 "the store could not answer",
                 &error,
             )
+        }
+    }
+}
+
+impl From<CatalogError> for ApiError {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::Unknown { .. } => Self::not_found(error.to_string()),
+            CatalogError::Taken { .. } => Self::refused(StatusCode::CONFLICT, error.to_string()),
+            CatalogError::Wrong(why) => Self::parameter("body", why),
+            error => Self::because(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the catalog did not do it",
+                &error,
+            ),
         }
     }
 }

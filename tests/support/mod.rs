@@ -83,7 +83,7 @@ impl Launch {
             .arg("--data-dir")
             .arg(&self.data_dir)
             .args(&self.more)
-            // What signs on is `tests/people.rs`.
+            // Those on which people sign on are `support::people`.
             .env("FLOWREEL_SIGN_ON", "off")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());

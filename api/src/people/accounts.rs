@@ -8,7 +8,7 @@ use axum::{Extension, Json};
 use flow::{Filter, clock};
 use serde::Deserialize;
 use serde_json::json;
-use store::catalog::{Account, AccountChange, CatalogError, NewAccount, Role};
+use store::catalog::{Account, AccountChange, NewAccount, Role};
 use utoipa::ToSchema;
 
 use super::audit::Noted;
@@ -117,19 +117,4 @@ pub(crate) async fn reset_password(
     let hash = sign_on.passwords.hash(body.password).await?;
     api.people.catalog().set_password(&name, &hash).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-impl From<CatalogError> for ApiError {
-    fn from(error: CatalogError) -> Self {
-        match error {
-            CatalogError::Unknown { .. } => Self::not_found(error.to_string()),
-            CatalogError::Taken { .. } => Self::refused(StatusCode::CONFLICT, error.to_string()),
-            CatalogError::Wrong(why) => Self::parameter("body", why),
-            error => Self::because(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the catalog did not do it",
-                &error,
-            ),
-        }
-    }
 }
