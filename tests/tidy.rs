@@ -32,11 +32,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// Which of our crates each crate's own tests may use besides: to make input, or to run the real thing.
-const TESTS_MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("collector", &["simulator"]),
-    ("store", &["engine"]),
-    ("api", &["engine"]),
-];
+const TESTS_MAY_IMPORT: &[(&str, &[&str])] =
+    &[("collector", &["simulator"]), ("store", &["engine"])];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -47,8 +47,5 @@ pub mod studio;
 pub mod tls;
 mod view;
 
-#[cfg(test)]
-mod tests;
-
 pub use error::{ApiError, ErrorBody};
 pub use parameters::parse_duration;

@@ -114,8 +114,7 @@ pub const UPLOAD_OCTETS_MAX: u64 = 16 << 30;
 /// Uploads that may run at the same time.
 const UPLOADS_MAX: usize = 2;
 
-/// All routes, without who may pass.
-pub(crate) fn routes() -> OpenApiRouter<Api> {
+fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(questions::top))
         .routes(routes!(questions::series))

@@ -13,10 +13,19 @@ pub(crate) struct Listening(BufReader<Box<dyn Read + Send>>);
 impl Listening {
     /// Opens the stream of a player's frames.
     pub(crate) fn to(server: &Server, id: &str) -> Self {
+        Self::with(server, id, None)
+    }
+
+    /// The same, with a header line.
+    pub(crate) fn with(server: &Server, id: &str, header: Option<(&str, &str)>) -> Self {
         let config = ureq::Agent::config_builder().timeout_recv_body(Some(PATIENCE));
         let agent = ureq::Agent::new_with_config(config.build());
         let url = format!("{}/api/v1/players/{id}/frames", server.url());
-        let answer = agent.get(url).call().unwrap();
+        let mut request = agent.get(url);
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        let answer = request.call().unwrap();
         assert_eq!(answer.headers()["content-type"], "text/event-stream");
         Self(BufReader::new(Box::new(answer.into_body().into_reader())))
     }

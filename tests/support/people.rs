@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::http::{Answer, exchange};
+use super::listening::Listening;
 use super::{Launch, Server, eventually};
 
 /// What everybody's password is here.
@@ -209,6 +210,16 @@ impl Visitor {
         let status = self.get("/api/v1/me").status;
         assert!([200, 401].contains(&status), "{status}");
         status == 200
+    }
+
+    /// Listens to a player.
+    pub(crate) fn listen(&self, server: &Server, id: &str) -> Listening {
+        let shown = self.shows.as_ref();
+        Listening::with(
+            server,
+            id,
+            shown.map(|(name, value)| (*name, value.as_str())),
+        )
     }
 
     /// The secret of the cookie, or the token.
