@@ -181,7 +181,8 @@ test('what is not hers says who could open it', async () => {
   const { page } = desk;
   for (const [path, who] of [
     ['/exporters', 'Engineers and admins may open it.'],
-    ['/settings/people', 'Engineers and admins may open it.'],
+    ['/settings', 'Engineers and admins may open it.'],
+    ['/settings/people', 'Admins may open it.'],
   ] as const) {
     await lookAt(desk, server.url + path);
     await page.getByRole('heading', { name: 'This is not yours to open' }).waitFor();

@@ -51,6 +51,8 @@ export interface Look {
 /** Looks at one page: in both themes, and on a phone. */
 export async function lookAt(watched: Watched, url: string, { allowed, more }: Look = {}): Promise<void> {
   const { page, wrong } = watched;
+  // What was open before may ask a server that has stopped since.
+  await page.goto('about:blank');
   wrong.length = 0;
   await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize(DESK);

@@ -310,7 +310,8 @@ class Stage {
           // Whoever is signed out keeps what is shown until they have signed in again.
           if (error.kind !== 'nobody') for (const { answer } of this.#views.values()) answer.error = error;
           if (player.state) return;
-          status.notice = { text: `The recording cannot be played: ${error.error}` };
+          if (error.kind !== 'nobody')
+            status.notice = { text: `The recording cannot be played: ${error.error}` };
           // Held where it was.
           if (position) clock.pause(Date.parse(position));
           else clock.stop();

@@ -13,6 +13,8 @@ class Looking {
   who = $state.raw<Me | undefined>();
   /** `left`: the session ended while pages are open. */
   state = $state<'asking' | 'nobody' | 'here' | 'left'>('asking');
+  /** Why nobody knows yet. */
+  error = $state.raw<Failure | undefined>();
   #waiting: (() => void)[] = [];
   #lookedAt = 0;
 
@@ -31,7 +33,8 @@ class Looking {
     try {
       this.#take((await fetchJson('/api/v1/me')) as Me);
     } catch (error) {
-      if (error instanceof Failed && error.failure.kind === 'nobody') this.#leave();
+      this.error = error instanceof Failed ? error.failure : undefined;
+      if (this.error?.kind === 'nobody') this.#leave();
       else if (this.state === 'asking') setTimeout(() => void this.ask(), AGAIN_MS);
     }
   }

@@ -61,13 +61,13 @@ export const status = new Status();
  */
 export async function api(route: string, init: RequestInit = {}, limitMs?: number): Promise<unknown> {
   for (;;) {
-    await me.present(init.signal);
+    // What somebody did is theirs to do again.
+    if (!init.method) await me.present(init.signal);
     try {
       return await fetchJson(route, limited(init, limitMs), status.heard);
     } catch (error) {
       if (!(error instanceof Failed)) throw error;
       me.heard(error.failure);
-      // What somebody did is theirs to do again.
       if (error.failure.kind !== 'nobody' || init.method) throw error;
     }
   }

@@ -24,7 +24,7 @@ export interface Page {
   load: () => Promise<{ default: Component<PageProps> | Component<Record<string, never>> }>;
 }
 
-/** Each section says itself which of these it needs. */
+/** Each section says itself which of these it needs, also where it has an address of its own. */
 const SETTINGS: Permission[] = ['rule', 'operate', 'administer'];
 
 export const PAGES: Page[] = [
@@ -103,7 +103,6 @@ export const PAGES: Page[] = [
     path: '/settings/:section',
     title: ({ section }) => `Settings: ${section ?? ''}`,
     filtered: false,
-    needs: SETTINGS,
     load: () => import('./settings/Settings.svelte'),
   },
   {
