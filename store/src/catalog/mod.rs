@@ -7,6 +7,7 @@
 //! | `merge` | the catalog's rules before those of the config file |
 //! | `imports` | captures that were imported, and their feed numbers |
 //! | `recordings` | network recordings and their notes |
+//! | `tickets` | visual trouble tickets |
 //! | `people` | who they are, and what they work as |
 //! | `error` | what can go wrong |
 //!
@@ -19,6 +20,7 @@ mod merge;
 mod people;
 mod recordings;
 mod rules;
+mod tickets;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -29,7 +31,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{SqlSafeStr as _, SqlitePool};
+use sqlx::{SqlSafeStr as _, Sqlite, SqlitePool, Transaction};
 
 pub use edit::{RulesError, check_rules};
 pub use error::CatalogError;
@@ -37,9 +39,13 @@ pub use imports::{Import, ImportCounts, ImportState};
 pub use merge::merge;
 pub use people::Role;
 pub use recordings::{NAME_CHARS_MAX, Note, Recording, RecordingCounts, RecordingState};
+pub use tickets::{
+    COMMENT_CHARS_MAX, NewTicket, PAGE_MAX, SIMILAR_MAX, Step, TICKETS_MAX, Ticket, TicketEvent,
+    TicketEventKind, TicketQuery, TicketState, WORDS_CHARS_MAX,
+};
 
 /// The numbered SQL files, in order. One that was released never changes: SQLite remembers its checksum.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (
         1,
         "settings",
@@ -55,6 +61,11 @@ const MIGRATIONS: [(i64, &str, &str); 4] = [
         4,
         "recordings",
         include_str!("../../migrations/0004_recordings.sql"),
+    ),
+    (
+        7,
+        "tickets",
+        include_str!("../../migrations/0007_tickets.sql"),
     ),
 ];
 
@@ -128,6 +139,11 @@ impl Catalog {
     /// Closes all connections and folds the write-ahead log into the file.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+
+    /// A transaction that has the right to write from its first statement on: one that asked for it later could be refused.
+    async fn begin_writing(&self) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+        self.pool.begin_with("BEGIN IMMEDIATE").await
     }
 
     /// The collector's name among all that write to one store: 16 hexadecimal digits, made when the catalog was.
