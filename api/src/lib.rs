@@ -13,6 +13,7 @@
 //! | `imports`, `rules` | captures in, names of things |
 //! | `recordings` | cut, shared, taken in |
 //! | [`players`] | views of a recording, or of the live past, as they move |
+//! | [`tickets`] | the button, the queue, and the desk that the binary implements |
 //! | `sharing` | the same question by many at nearly the same time |
 //! | `view` | the one place that makes a question of what is to be shown |
 //! | `parameters` | what stands in an address: windows, filters |
@@ -40,6 +41,7 @@ mod rules;
 pub mod server;
 mod sharing;
 pub mod studio;
+pub mod tickets;
 mod view;
 
 pub use error::{ApiError, ErrorBody};

@@ -5,8 +5,8 @@
 //!
 //! - *opened*: a record of the client with SYN that begins in the window;
 //! - *refused*: one of these to whose 5-tuple the server sent RST and no SYN of its own;
-//! - *unanswered*: one of these without an ACK of the client, after which no record of the server comes at all, until five
-//!   seconds after the window.
+//! - *unanswered*: one of these without an ACK of the client, of whose 5-tuple there is no record of the server at all, until
+//!   five seconds after the window.
 //!
 //! Records of both directions are the client's and the server's at once. What samples packets, or sends no control bits, tells
 //! nothing of connections: where all records of TCP are such, there are no counts.
@@ -139,6 +139,27 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Whether anything is left of what arrived in a window, whatever it was: to the next five minutes.
+    ///
+    /// # Errors
+    ///
+    /// The store's trouble.
+    pub async fn has_arrivals(&self, window: Window) -> Result<bool, StoreError> {
+        let sql = arrivals(window, self.database());
+        Ok(self.ask::<u32>(sql).await?.first().is_some())
+    }
+}
+
+fn arrivals(Window { from, to }: Window, database: &str) -> Sql {
+    Sql::text(format!(
+        "SELECT toUInt32(arrival) FROM {database}.extents\n\
+         WHERE arrival + toIntervalMinute(5) > toDateTime64(?, 0, 'UTC') AND arrival < toDateTime64(?, 0, 'UTC')\nLIMIT 1"
+    ))
+    .bind(from.seconds())
+    .bind(to.seconds())
+}
+
 impl By {
     fn grouping(self) -> Grouping {
         match self {
@@ -247,7 +268,8 @@ const ENDS: &str = "WITH
     src_is_client = 0 OR ifNull(reverse_packets, 0) > 0 AS is_of_server,
 ";
 
-/// What became of connections, each by its 5-tuple: of two in a row under one, a server's record answers those before it.
+/// What became of connections, by their 5-tuples. Either direction may be counted at another exporter, whose clock is another: so
+/// nothing is made of which came first, and of two in a row under one 5-tuple none is unanswered if one was answered.
 fn connections(subject: &Subject, grouping: &Grouping, database: &str) -> Sql {
     let Window { from, to } = subject.window;
     let point = if counts_all(subject) {
@@ -288,7 +310,7 @@ fn connections(subject: &Subject, grouping: &Grouping, database: &str) -> Sql {
     sql = sql.then(format!(
         " AS is_bare\nSELECT {}countIf(opens) AS tried,\n    \
          countIf(bitAnd(server_bits, 2) = 2) AS accepted, countIf(bitAnd(server_bits, 6) = 4) AS reset,\n    \
-         maxIf(ends_at, is_of_server) AS heard_until, groupArrayIf(begins_at, is_bare) AS bare",
+         countIf(is_of_server) AS heard, countIf(is_bare) AS bare",
         columns(its)
     ))
     .join(records(subject, until, database))
@@ -302,7 +324,7 @@ fn connections(subject: &Subject, grouping: &Grouping, database: &str) -> Sql {
     Sql::text(format!(
         "SELECT {outer}toUInt64(0) AS records, toUInt64(0) AS clients, toUInt64(0) AS octets, toUInt64(0) AS of_tcp, \
          toUInt64(0) AS telling,\n    sum(tried) AS opened, sum(least(reset, toUInt64(tried - least(accepted, tried)))) AS refused,\n    \
-         sum(arrayCount(at -> at > heard_until, bare)) AS unanswered, toUInt64(0) AS ended_flows, toInt64(0) AS tenths\n\
+         sum(if(heard = 0, bare, 0)) AS unanswered, toUInt64(0) AS ended_flows, toInt64(0) AS tenths\n\
          FROM (\n"
     ))
     .join(sql)

@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 
-use super::Permission::{self, Ask, Import, Operate, Record, Replay, Rule, Share};
+use super::Permission::{self, Ask, Import, Operate, Record, Replay, Report, Rule, Share, Work};
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) enum Access {
 use Access::{Everybody, With};
 
 /// Every route of the API, as the router names it.
-const ROUTES: [(&str, &str, Access); 38] = [
+const ROUTES: [(&str, &str, Access); 50] = [
     ("DELETE", "/api/v1/players/{id}", With(Ask)),
     ("DELETE", "/api/v1/recordings/{name}", With(Share)),
     ("GET", "/api/openapi.json", Everybody),
@@ -25,6 +25,7 @@ const ROUTES: [(&str, &str, Access); 38] = [
     ("GET", "/api/v1/exporters", With(Operate)),
     ("GET", "/api/v1/filter/complete", With(Ask)),
     ("GET", "/api/v1/flows", With(Ask)),
+    ("GET", "/api/v1/here", With(Report)),
     ("GET", "/api/v1/holdings", With(Operate)),
     ("GET", "/api/v1/imports", With(Import)),
     ("GET", "/api/v1/imports/{feed}", With(Import)),
@@ -40,6 +41,10 @@ const ROUTES: [(&str, &str, Access); 38] = [
     ("GET", "/api/v1/rules/catalog", With(Rule)),
     ("GET", "/api/v1/series", With(Ask)),
     ("GET", "/api/v1/series/{picture}", With(Ask)),
+    ("GET", "/api/v1/tickets", With(Report)),
+    ("GET", "/api/v1/tickets/events", With(Report)),
+    ("GET", "/api/v1/tickets/{number}", With(Report)),
+    ("GET", "/api/v1/tickets/{number}/picture.svg", With(Report)),
     ("GET", "/api/v1/top/{dimension}", With(Ask)),
     ("GET", "/api/v1/top/{dimension}/{picture}", With(Ask)),
     ("GET", "/healthz", Everybody),
@@ -54,6 +59,13 @@ const ROUTES: [(&str, &str, Access); 38] = [
     ("POST", "/api/v1/recordings/{name}/notes", With(Record)),
     ("POST", "/api/v1/recordings/{name}/stop", With(Record)),
     ("POST", "/api/v1/reels", With(Import)),
+    ("POST", "/api/v1/tickets", With(Report)),
+    ("POST", "/api/v1/tickets/{number}/assign", With(Work)),
+    ("POST", "/api/v1/tickets/{number}/close", With(Work)),
+    ("POST", "/api/v1/tickets/{number}/comments", With(Report)),
+    ("POST", "/api/v1/tickets/{number}/escalate", With(Work)),
+    ("POST", "/api/v1/tickets/{number}/merge", With(Work)),
+    ("POST", "/api/v1/tickets/{number}/reopen", With(Work)),
     ("PUT", "/api/v1/rules", With(Rule)),
 ];
 

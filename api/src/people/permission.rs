@@ -21,6 +21,10 @@ pub enum Permission {
     Operate,
     /// Say who may do what.
     Administer,
+    /// Report a problem, and see what becomes of it.
+    Report,
+    /// Work on tickets.
+    Work,
 }
 
 impl Permission {
@@ -28,9 +32,16 @@ impl Permission {
     pub fn is_of(self, role: Role) -> bool {
         let of_role: &[Self] = match role {
             Role::Admin => return true,
-            Role::EndUser => &[Self::Ask],
-            Role::Manager => &[Self::Ask, Self::Replay],
-            Role::HelpDesk | Role::ApplicationOwner => &[Self::Ask, Self::Replay, Self::Record],
+            Role::EndUser => &[Self::Ask, Self::Report],
+            Role::Manager => &[Self::Ask, Self::Replay, Self::Report],
+            Role::ApplicationOwner => &[Self::Ask, Self::Replay, Self::Record, Self::Report],
+            Role::HelpDesk => &[
+                Self::Ask,
+                Self::Replay,
+                Self::Record,
+                Self::Report,
+                Self::Work,
+            ],
             Role::Engineer => &[
                 Self::Ask,
                 Self::Replay,
@@ -39,6 +50,8 @@ impl Permission {
                 Self::Import,
                 Self::Rule,
                 Self::Operate,
+                Self::Report,
+                Self::Work,
             ],
         };
         of_role.contains(&self)
