@@ -15,6 +15,7 @@
 //! | `searching`, `mending` | going on after the checkpoint was lost, or what the store had |
 //! | `embedded` | the embedded store's process |
 //! | `archive` | recordings: cut, kept, shared, taken in |
+//! | `desk` | visual trouble tickets: taken, told, worked |
 //! | `importing` | capture files onto the tape |
 //! | `reclassifying`, `noting` | a stretch of the past decoded again, and the note of it |
 //! | `shared` | what these tell each other and the API |
@@ -29,6 +30,7 @@ pub(crate) mod archive;
 mod budget;
 pub(crate) mod checkpoint;
 mod decoding;
+mod desk;
 pub(crate) mod durable;
 pub(crate) mod embedded;
 mod gates;
@@ -71,6 +73,7 @@ use tokio::task::JoinHandle as Task;
 use crate::config::{Config, make_private_folder};
 use archive::{RunningArchive, Shelf};
 use budget::Budget;
+use desk::RunningDesk;
 use embedded::Embedded;
 use gates::Gates;
 use importing::Imports;
@@ -117,6 +120,8 @@ pub(crate) struct Server {
     engine: Option<Embedded>,
     /// Looks after the recordings. What it leaves half done when it is aborted, the next start removes.
     keeping: Task<()>,
+    /// Makes the stories of tickets. What it leaves unmade when it is aborted, the next start makes.
+    telling: Task<()>,
     lives: Lives,
 }
 
@@ -190,9 +195,13 @@ impl Server {
         });
         plant.end_interrupted_imports(began).await?;
         plant.follow_earlier_imports().await?;
+        let studio = Arc::new(studio::RunningStudio);
+        let desk = RunningDesk::new(archive.clone(), studio.clone());
+        let telling = tokio::spawn(desk.clone().make_stories());
         let api = Api::new(gates.store.clone(), plant.clone(), Arc::new(archive))
             .with_pages(ui::pages::answer)
-            .with_studio(Arc::new(studio::RunningStudio));
+            .with_desk(Arc::new(desk))
+            .with_studio(studio);
         let receiving = Receiving::start(gates.listener, gates.mirrors, &road.wire, &lives)?;
         let running_file = config.path(RUNNING_FILE);
         durable::replace(&running_file, &running)?;
@@ -207,6 +216,7 @@ impl Server {
             api: Serving::start(gates.http, api, &lives),
             engine: gates.engine,
             keeping,
+            telling,
             lives,
         })
     }
@@ -221,6 +231,7 @@ impl Server {
     pub(crate) async fn stop(self) {
         let budget = Budget::start();
         self.keeping.abort();
+        self.telling.abort();
         self.receiving.stop(&budget).await;
         drop(self.wire);
         self.road.stop(&budget).await;

@@ -147,7 +147,7 @@ impl Store {
     /// The store's trouble.
     pub async fn has_arrivals(&self, window: Window) -> Result<bool, StoreError> {
         let sql = arrivals(window, self.database());
-        Ok(self.ask::<u32>(sql).await?.first().is_some())
+        Ok(!self.ask::<u32>(sql).await?.is_empty())
     }
 }
 
