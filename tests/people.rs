@@ -39,7 +39,7 @@ fn the_first_link_makes_the_admin_once() {
         (&me["name"], &me["role"]),
         (&json!("admin"), &json!("admin"))
     );
-    assert_eq!(me["permissions"].as_array().unwrap().len(), 8);
+    assert_eq!(me["permissions"].as_array().unwrap().len(), 10);
     assert_eq!(welcome(&link, "other", PASSWORD).status, 403);
     assert!(visitor.is_known());
     let office = office.restart();

@@ -15,6 +15,7 @@ enum Least {
     Nobody,
     EndUser,
     Manager,
+    ApplicationOwner,
     HelpDesk,
     Engineer,
     Admin,
@@ -24,8 +25,8 @@ enum Least {
 
 /// By the roles, written down a second time: `api/src/people/access.rs` is held against it.
 fn expected() -> BTreeMap<String, Least> {
-    use Least::{Admin, EndUser, Engineer, HelpDesk, InPerson, Manager, Nobody};
-    let groups: [(Least, &[&str]); 7] = [
+    use Least::{Admin, ApplicationOwner, EndUser, Engineer, HelpDesk, InPerson, Manager, Nobody};
+    let groups: [(Least, &[&str]); 8] = [
         (
             Nobody,
             &[
@@ -38,6 +39,13 @@ fn expected() -> BTreeMap<String, Least> {
         (
             EndUser,
             &[
+                "get /api/v1/here",
+                "get /api/v1/tickets",
+                "get /api/v1/tickets/events",
+                "get /api/v1/tickets/{number}",
+                "get /api/v1/tickets/{number}/picture.svg",
+                "post /api/v1/tickets",
+                "post /api/v1/tickets/{number}/comments",
                 "get /api/v1/compare/{dimension}",
                 "get /api/v1/filter/complete",
                 "get /api/v1/flows",
@@ -61,6 +69,16 @@ fn expected() -> BTreeMap<String, Least> {
         ),
         (
             HelpDesk,
+            &[
+                "post /api/v1/tickets/{number}/assign",
+                "post /api/v1/tickets/{number}/close",
+                "post /api/v1/tickets/{number}/escalate",
+                "post /api/v1/tickets/{number}/merge",
+                "post /api/v1/tickets/{number}/reopen",
+            ],
+        ),
+        (
+            ApplicationOwner,
             &[
                 "post /api/v1/recordings",
                 "post /api/v1/recordings/{name}/keep",
@@ -122,7 +140,8 @@ fn least(role: &str) -> Least {
     match role {
         "end_user" => Least::EndUser,
         "manager" => Least::Manager,
-        "help_desk" | "application_owner" => Least::HelpDesk,
+        "application_owner" => Least::ApplicationOwner,
+        "help_desk" => Least::HelpDesk,
         "engineer" => Least::Engineer,
         _ => Least::Admin,
     }
@@ -179,6 +198,10 @@ fn every_route_is_open_to_whom_the_table_says_and_to_nobody_else() {
         let mut program = office.program(&person.make_token("walk", role, ""));
         for (route, needs) in &expected {
             let may = *needs <= least(role);
+            // It goes on for ever; tests/tickets.rs listens to it.
+            if may && route.ends_with("/tickets/events") {
+                continue;
+            }
             let status = knock(&mut program, route);
             assert_eq!(status == 403, !may, "{role}'s token: {route}: {status}");
             assert_ne!(status, 401, "{role}'s token: {route}");

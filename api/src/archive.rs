@@ -276,6 +276,7 @@ impl From<CatalogError> for ArchiveError {
         match error {
             unknown @ CatalogError::Unknown { .. } => Self::Unknown(unknown.to_string()),
             taken @ CatalogError::Taken { .. } => Self::Conflict(taken.to_string()),
+            CatalogError::Conflict(why) => Self::Conflict(why),
             CatalogError::Wrong(why) => Self::Refused(why),
             other => Self::Failed {
                 what: "the catalog does not do it".to_owned(),

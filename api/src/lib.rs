@@ -14,6 +14,7 @@
 //! | `recordings` | cut, shared, taken in |
 //! | [`players`] | views of a recording, or of the live past, as they move |
 //! | [`server`], [`tls`], [`proxies`] | connections: accepted, encrypted, made on behalf of others |
+//! | [`tickets`] | the button, the queue, and the desk that the binary implements |
 //! | `sharing` | the same question by many at nearly the same time |
 //! | `view` | the one place that makes a question of what is to be shown |
 //! | `parameters` | what stands in an address: windows, filters |
@@ -44,6 +45,7 @@ mod rules;
 pub mod server;
 mod sharing;
 pub mod studio;
+pub mod tickets;
 pub mod tls;
 mod view;
 

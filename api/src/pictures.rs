@@ -13,7 +13,7 @@ use store::lateness::Lateness;
 use store::question::{Dimensions, Quantity, SeriesAnswer, Subject, Top, TopRow};
 use utoipa::{IntoParams, ToSchema};
 
-pub(crate) use self::easel::Easel;
+pub(crate) use self::easel::{Easel, sent};
 use crate::ApiError;
 use crate::comparing::earlier;
 use crate::error::ErrorBody;

@@ -22,6 +22,7 @@ use crate::plant::Plant;
 use crate::players::{Players, routes as players};
 use crate::sharing::Sharing;
 use crate::studio::{PictureFile, Studio, Theme};
+use crate::tickets::{Desk, routes as tickets};
 use crate::{
     body, comparing, guard, headers, imports, operations, people, pictures, questions, recordings,
     rules,
@@ -50,6 +51,8 @@ pub struct Api {
     pub pages: Option<Pages>,
     /// Where pictures are drawn.
     pub(crate) easel: Easel,
+    /// Who takes tickets; nobody if `None`.
+    pub(crate) desk: Option<Arc<dyn Desk>>,
 }
 
 impl Api {
@@ -71,6 +74,7 @@ impl Api {
             places: Arc::new(Semaphore::new(UPLOADS_MAX)),
             pages: None,
             easel: Easel::new(None),
+            desk: None,
         }
     }
 
@@ -79,6 +83,13 @@ impl Api {
     pub fn with_pages(self, pages: Pages) -> Self {
         let pages = Some(pages);
         Self { pages, ..self }
+    }
+
+    /// With somebody who takes tickets.
+    #[must_use]
+    pub fn with_desk(self, desk: Arc<dyn Desk>) -> Self {
+        let desk = Some(desk);
+        Self { desk, ..self }
     }
 
     /// With pictures.
@@ -155,6 +166,17 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(accounts::change_account))
         .routes(routes!(accounts::reset_password))
         .routes(routes!(audit::audit))
+        .routes(routes!(tickets::here))
+        .routes(routes!(tickets::tickets, tickets::press))
+        .routes(routes!(tickets::events))
+        .routes(routes!(tickets::ticket))
+        .routes(routes!(tickets::picture))
+        .routes(routes!(tickets::assign))
+        .routes(routes!(tickets::comment))
+        .routes(routes!(tickets::escalate))
+        .routes(routes!(tickets::merge))
+        .routes(routes!(tickets::close))
+        .routes(routes!(tickets::reopen))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
@@ -257,6 +279,7 @@ mod tests {
             "get /api/v1/exporters",
             "get /api/v1/filter/complete",
             "get /api/v1/flows",
+            "get /api/v1/here",
             "get /api/v1/holdings",
             "get /api/v1/imports",
             "get /api/v1/imports/{feed}",
@@ -275,6 +298,10 @@ mod tests {
             "get /api/v1/rules/catalog",
             "get /api/v1/series",
             "get /api/v1/series/{picture}",
+            "get /api/v1/tickets",
+            "get /api/v1/tickets/events",
+            "get /api/v1/tickets/{number}",
+            "get /api/v1/tickets/{number}/picture.svg",
             "get /api/v1/top/{dimension}",
             "get /api/v1/top/{dimension}/{picture}",
             "get /healthz",
@@ -297,6 +324,13 @@ mod tests {
             "post /api/v1/sign-off",
             "post /api/v1/sign-on",
             "post /api/v1/welcome",
+            "post /api/v1/tickets",
+            "post /api/v1/tickets/{number}/assign",
+            "post /api/v1/tickets/{number}/close",
+            "post /api/v1/tickets/{number}/comments",
+            "post /api/v1/tickets/{number}/escalate",
+            "post /api/v1/tickets/{number}/merge",
+            "post /api/v1/tickets/{number}/reopen",
             "put /api/v1/rules",
         ];
         assert_eq!(routes, expected);

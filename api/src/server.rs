@@ -70,18 +70,21 @@ pub struct Entrance {
     pub proxies: Proxies,
 }
 
-/// Serves until `shutdown` ends; then it ends all players, whose listeners would wait for ever, and lets the other requests
-/// finish.
+/// Serves until `shutdown` ends; then it ends all players and the news of tickets, whose listeners would wait for ever, and lets the
+/// other requests finish.
 pub async fn run(
     listener: TcpListener,
     entrance: Entrance,
     api: Api,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let players = api.players.clone();
+    let (players, desk) = (api.players.clone(), api.desk.clone());
     let shutdown = async {
         shutdown.await;
         players.end_all();
+        if let Some(desk) = desk {
+            desk.bulletin().close();
+        }
     };
     serve(listener, entrance, router(api), shutdown, HEAD_WAIT_MAX).await;
 }

@@ -58,3 +58,26 @@ pub struct Rules {
     #[serde(rename = "exporter")]
     pub exporters: Vec<ExporterName>,
 }
+
+impl Rules {
+    /// The site that holds an address, by the longest prefix.
+    ///
+    /// ```
+    /// use flow::site::{Rules, Site};
+    ///
+    /// let site = |name: &str, subnet: &str| Site { name: name.to_owned(), subnets: vec![subnet.parse().unwrap()] };
+    /// let sites = vec![site("europe", "10.0.0.0/8"), site("berlin", "10.1.0.0/16")];
+    /// let rules = Rules { sites, ..Rules::default() };
+    /// assert_eq!(rules.site_of("10.1.2.3".parse().unwrap()), Some("berlin"));
+    /// assert_eq!(rules.site_of("192.0.2.1".parse().unwrap()), None);
+    /// ```
+    pub fn site_of(&self, address: IpAddr) -> Option<&str> {
+        let address = address.to_canonical();
+        let all = self.sites.iter();
+        let subnets = all.flat_map(|site| site.subnets.iter().map(move |subnet| (subnet, site)));
+        subnets
+            .filter(|(subnet, _)| subnet.contains(&address))
+            .max_by_key(|(subnet, _)| subnet.prefix_len())
+            .map(|(_, site)| site.name.as_str())
+    }
+}

@@ -16,6 +16,7 @@
 //! | `entrance` | how the pages and the API are come to: TLS, proxies |
 //! | `embedded` | the embedded store's process |
 //! | `archive` | recordings: cut, kept, shared, taken in |
+//! | `desk` | visual trouble tickets: taken, told, worked |
 //! | `importing` | capture files onto the tape |
 //! | `reclassifying`, `noting` | a stretch of the past decoded again, and the note of it |
 //! | `shared` | what these tell each other and the API |
@@ -31,6 +32,7 @@ pub(crate) mod archive;
 mod budget;
 pub(crate) mod checkpoint;
 mod decoding;
+mod desk;
 pub(crate) mod durable;
 pub(crate) mod embedded;
 mod entrance;
@@ -77,6 +79,7 @@ use tokio::task::JoinHandle as Task;
 use crate::config::{Config, make_private_folder};
 use archive::{RunningArchive, Shelf};
 use budget::Budget;
+use desk::RunningDesk;
 use embedded::Embedded;
 use gates::Gates;
 use importing::Imports;
@@ -125,6 +128,8 @@ pub(crate) struct Server {
     engine: Option<Embedded>,
     /// Looks after the recordings. What it leaves half done when it is aborted, the next start removes.
     keeping: Task<()>,
+    /// Makes the stories of tickets. What it leaves unmade when it is aborted, the next start makes.
+    telling: Task<()>,
     lives: Lives,
 }
 
@@ -200,10 +205,14 @@ impl Server {
         plant.end_interrupted_imports(began).await?;
         plant.follow_earlier_imports().await?;
         let people = people::open(config, plant.catalog.clone())?;
+        let studio = Arc::new(studio::RunningStudio);
+        let desk = RunningDesk::new(archive.clone(), studio.clone());
+        let telling = tokio::spawn(desk.clone().make_stories());
         let (store, archive) = (gates.store.clone(), Arc::new(archive));
         let api = Api::new(store, plant.clone(), archive, people.clone())
             .with_pages(ui::pages::answer)
-            .with_studio(Arc::new(studio::RunningStudio));
+            .with_desk(Arc::new(desk))
+            .with_studio(studio);
         let receiving = Receiving::start(gates.listener, gates.mirrors, &road.wire, &lives)?;
         let running_file = config.path(RUNNING_FILE);
         durable::replace(&running_file, &running)?;
@@ -219,6 +228,7 @@ impl Server {
             api: Serving::start(gates.http, entrance, api, &lives),
             engine: gates.engine,
             keeping,
+            telling,
             lives,
         })
     }
@@ -233,6 +243,7 @@ impl Server {
     pub(crate) async fn stop(self) {
         let budget = Budget::start();
         self.keeping.abort();
+        self.telling.abort();
         self.receiving.stop(&budget).await;
         drop(self.wire);
         self.road.stop(&budget).await;

@@ -95,6 +95,12 @@ impl Grouping {
         }
     }
 
+    /// By the site of the client.
+    pub(crate) fn by_client_site() -> Self {
+        const KEYS: &[Key] = &[column("client_site")];
+        Self::of_keys(KEYS, text("client_site"))
+    }
+
     /// Groups that are level in all of these.
     fn together(all: &[Self]) -> Self {
         let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();

@@ -7,6 +7,7 @@
 //! | [`question`] | what can be asked, and what comes back |
 //! | [`compare`] | two windows side by side: what is new, gone, larger, smaller, slower |
 //! | [`lateness`] | how late flows are known |
+//! | [`outcomes`] | what became of connections, by group |
 //! | [`audit`] | whether a batch is there exactly once |
 //! | [`rebuild`] | a stretch of the past made anew |
 //! | [`recording`] | a slice of the rows: copied into a database of its own, written as Parquet and read again |
@@ -33,6 +34,7 @@ pub mod compare;
 pub mod config;
 pub mod error;
 pub mod lateness;
+pub mod outcomes;
 pub mod presence;
 pub mod profile;
 pub mod question;

@@ -175,8 +175,7 @@ fn lives(
     let mut sql = Sql::text(format!(
         "SELECT {} AS name, ended_flows, tenths / 10 AS duration_ms_median\nFROM (\n\
          SELECT {}, count() AS ended_flows,\n    \
-         quantileExactWeighted(0.5)(intDiv(toUnixTimestamp64Nano(ends_at) - toUnixTimestamp64Nano(begins_at), 100000), 1) \
-         AS tenths\n\
+         quantileExactWeighted(0.5)({LIFE_TENTHS}, 1) AS tenths\n\
          FROM {database}.flows\nWHERE ",
         grouping.name,
         columns.join(",\n    "),
@@ -198,6 +197,14 @@ fn lives(
     sql.then(format!("\nORDER BY ended_flows DESC, {keys}"))
 }
 
+/// How long a record's flow lived, in tenths of milliseconds.
+pub(crate) const LIFE_TENTHS: &str =
+    "intDiv(toUnixTimestamp64Nano(ends_at) - toUnixTimestamp64Nano(begins_at), 100000)";
+
+/// Whether a record's life can be believed: the exporter's own stamps, and no event of a moment.
+pub(crate) const HAS_A_LIFE: &str = "has_start = 1 AND has_end = 1\n    \
+     AND NOT ifNull(time_quality = 'clamped', 0) AND NOT ifNull(time_kind = 'observation', 0)";
+
 /// Records that ended in the window, with a life that can be believed.
 fn ended(subject: &Subject, database: &str) -> Sql {
     let piece = Piece {
@@ -207,10 +214,7 @@ fn ended(subject: &Subject, database: &str) -> Sql {
     alive(database, subject, &piece, "flows")
         .then("\n    AND ends_at < fromUnixTimestamp64Nano(?, 'UTC')")
         .instant(subject.window.to)
-        .then(
-            "\n    AND has_start = 1 AND has_end = 1\n    \
-             AND NOT ifNull(time_quality = 'clamped', 0) AND NOT ifNull(time_kind = 'observation', 0)\n   ",
-        )
+        .then(format!("\n    AND {HAS_A_LIFE}\n   "))
 }
 
 /// Octets and flows of everything.

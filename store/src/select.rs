@@ -294,7 +294,7 @@ fn opening(condition: &str, sql: Sql, piece: &Piece) -> Sql {
 
 /// Words of the rule in `schema/README.md`, as in the views: what part of a flow's life lies before `low` and `high`, and whether
 /// all of it does. Named once, and no functions: the engine takes longer to plan a question than a part of its rows to read.
-const RECORD_WORDS: &str = "WITH
+pub(crate) const RECORD_WORDS: &str = "WITH
     toUnixTimestamp64Nano(begins_at) AS first,
     toUnixTimestamp64Nano(ends_at) AS last,
     greatest(last - first, 1) AS life,
@@ -312,7 +312,7 @@ const SENT_WORDS: &str =
 ";
 
 /// The sum of what lies from `low` to `high` of this column.
-fn sum_between(total: &str) -> String {
+pub(crate) fn sum_between(total: &str) -> String {
     let before = |edge: &str| {
         format!("if(all_before_{edge}, {total}, toUInt64(floor({total} * before_{edge})))")
     };

@@ -1,7 +1,12 @@
 //! Requests as they stand, octet by octet, as no client library would send them.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd as _;
+
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect as join, socket,
+};
 
 use super::PATIENCE;
 
@@ -15,6 +20,26 @@ pub(crate) struct Answer {
 /// Opens a connection that gives up after a while.
 pub(crate) fn connect(to: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(to).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Opens one from another address of this machine.
+pub(crate) fn connect_from(source: Ipv4Addr, to: SocketAddr) -> TcpStream {
+    let SocketAddr::V4(to) = to else {
+        panic!("{to} is not IPv4");
+    };
+    let made = socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    );
+    let stream = made.unwrap();
+    let from = SockaddrIn::from(std::net::SocketAddrV4::new(source, 0));
+    bind(stream.as_raw_fd(), &from).unwrap();
+    join(stream.as_raw_fd(), &SockaddrIn::from(to)).unwrap();
+    let stream = TcpStream::from(stream);
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
@@ -50,6 +75,17 @@ pub(crate) fn try_exchange(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Result<Answer, String> {
+    exchange_on(connect(to), method, path, headers, body)
+}
+
+/// The same on a connection that is open.
+pub(crate) fn exchange_on(
+    mut stream: TcpStream,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<Answer, String> {
     let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
     if !headers.iter().any(|(name, _)| *name == "Host") {
         head += "Host: localhost\r\n";
@@ -60,7 +96,6 @@ pub(crate) fn try_exchange(
     if !body.is_empty() {
         head += &format!("Content-Length: {}\r\n", body.len());
     }
-    let mut stream = connect(to);
     head += "\r\n";
     // It may be closed before all of it is read.
     let _ = stream.write_all(&[head.as_bytes(), body].concat());

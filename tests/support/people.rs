@@ -11,12 +11,12 @@ use super::{Launch, Server, eventually};
 
 /// What everybody's password is here.
 pub(crate) const PASSWORD: &str = "correct horse battery";
-/// The roles, those that may least first; help desk and application owner may the same.
+/// The roles, those that may least first.
 pub(crate) const ROLES: [&str; 6] = [
     "end_user",
     "manager",
-    "help_desk",
     "application_owner",
+    "help_desk",
     "engineer",
     "admin",
 ];

@@ -4,7 +4,7 @@ use axum::http::Method;
 use store::catalog::Act::{self, *};
 
 use super::Permission::{
-    self, Administer, Ask, Import, Operate, Record, Replay, Rule as Name, Share,
+    self, Administer, Ask, Import, Operate, Record, Replay, Report, Rule as Name, Share, Work,
 };
 use super::{Identity, Person};
 use crate::ApiError;
@@ -81,7 +81,7 @@ const fn does(method: &'static str, route: &'static str, access: Access, act: Ac
 
 /// Every route of the API, as the router names it.
 #[rustfmt::skip] // A line for each.
-const ROUTES: [Rule; 54] = [
+const ROUTES: [Rule; 66] = [
     looks("DELETE", "/api/v1/players/{id}", With(Ask)),
     does("DELETE", "/api/v1/me/sessions", InPerson, SessionsEnded),
     does("DELETE", "/api/v1/me/sessions/{number}", InPerson, SessionsEnded),
@@ -95,6 +95,7 @@ const ROUTES: [Rule; 54] = [
     looks("GET", "/api/v1/exporters", Whole(Operate)),
     looks("GET", "/api/v1/filter/complete", With(Ask)),
     looks("GET", "/api/v1/flows", With(Ask)),
+    looks("GET", "/api/v1/here", With(Report)),
     looks("GET", "/api/v1/holdings", Whole(Operate)),
     looks("GET", "/api/v1/imports", Whole(Import)),
     looks("GET", "/api/v1/imports/{feed}", Whole(Import)),
@@ -113,6 +114,10 @@ const ROUTES: [Rule; 54] = [
     looks("GET", "/api/v1/rules/catalog", Whole(Name)),
     looks("GET", "/api/v1/series", With(Ask)),
     looks("GET", "/api/v1/series/{picture}", With(Ask)),
+    looks("GET", "/api/v1/tickets", With(Report)),
+    looks("GET", "/api/v1/tickets/events", With(Report)),
+    looks("GET", "/api/v1/tickets/{number}", With(Report)),
+    looks("GET", "/api/v1/tickets/{number}/picture.svg", With(Report)),
     looks("GET", "/api/v1/top/{dimension}", With(Ask)),
     looks("GET", "/api/v1/top/{dimension}/{picture}", With(Ask)),
     looks("GET", "/healthz", Everybody),
@@ -134,6 +139,13 @@ const ROUTES: [Rule; 54] = [
     does("POST", "/api/v1/reels", Whole(Import), RecordingImported),
     does("POST", "/api/v1/sign-off", InPerson, SignedOff),
     does("POST", "/api/v1/sign-on", Everybody, Act::SignedOn),
+    does("POST", "/api/v1/tickets", With(Report), TicketMade),
+    does("POST", "/api/v1/tickets/{number}/assign", With(Work), TicketWorked),
+    does("POST", "/api/v1/tickets/{number}/close", With(Work), TicketWorked),
+    does("POST", "/api/v1/tickets/{number}/comments", With(Report), TicketWorked),
+    does("POST", "/api/v1/tickets/{number}/escalate", With(Work), TicketWorked),
+    does("POST", "/api/v1/tickets/{number}/merge", With(Work), TicketWorked),
+    does("POST", "/api/v1/tickets/{number}/reopen", With(Work), TicketWorked),
     does("POST", "/api/v1/welcome", Everybody, Welcomed),
     does("PUT", "/api/v1/rules", Whole(Name), RulesChanged),
 ];

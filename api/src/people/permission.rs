@@ -24,11 +24,15 @@ pub enum Permission {
     Operate,
     /// Say who may do what.
     Administer,
+    /// Report a problem, and see what becomes of it.
+    Report,
+    /// Work on tickets.
+    Work,
 }
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Ask,
         Self::Replay,
         Self::Record,
@@ -37,15 +41,24 @@ impl Permission {
         Self::Rule,
         Self::Operate,
         Self::Administer,
+        Self::Report,
+        Self::Work,
     ];
 
     /// Whether a role has it.
     pub fn is_of(self, role: Role) -> bool {
         let of_role: &[Self] = match role {
             Role::Admin => return true,
-            Role::EndUser => &[Self::Ask],
-            Role::Manager => &[Self::Ask, Self::Replay],
-            Role::HelpDesk | Role::ApplicationOwner => &[Self::Ask, Self::Replay, Self::Record],
+            Role::EndUser => &[Self::Ask, Self::Report],
+            Role::Manager => &[Self::Ask, Self::Replay, Self::Report],
+            Role::ApplicationOwner => &[Self::Ask, Self::Replay, Self::Record, Self::Report],
+            Role::HelpDesk => &[
+                Self::Ask,
+                Self::Replay,
+                Self::Record,
+                Self::Report,
+                Self::Work,
+            ],
             Role::Engineer => &[
                 Self::Ask,
                 Self::Replay,
@@ -54,6 +67,8 @@ impl Permission {
                 Self::Import,
                 Self::Rule,
                 Self::Operate,
+                Self::Report,
+                Self::Work,
             ],
         };
         of_role.contains(&self)
@@ -77,7 +92,7 @@ mod tests {
             assert!(covers(Admin, role) && covers(role, EndUser) && covers(role, role));
             assert_eq!(covers(role, Admin), role == Admin);
         }
-        assert!(covers(HelpDesk, ApplicationOwner) && covers(ApplicationOwner, HelpDesk));
+        assert!(covers(HelpDesk, ApplicationOwner) && !covers(ApplicationOwner, HelpDesk));
         assert!(covers(Engineer, HelpDesk) && !covers(HelpDesk, Engineer));
         assert!(!covers(Manager, HelpDesk) && !covers(EndUser, Manager));
     }

@@ -60,7 +60,8 @@ impl Easel {
     }
 }
 
-fn sent(kind: PictureFile, octets: Vec<u8>) -> Response {
+/// A picture as it is sent.
+pub(crate) fn sent(kind: PictureFile, octets: Vec<u8>) -> Response {
     let kind = match kind {
         PictureFile::Svg => "image/svg+xml",
         PictureFile::Png => "image/png",

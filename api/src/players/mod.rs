@@ -165,11 +165,11 @@ impl Players {
         Ok(entry.ok_or_else(unknown)?.running.clone())
     }
 
-    /// A place for one more listener.
-    fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+    /// A place for one more listener, to a player or to news of tickets.
+    pub(crate) fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
         self.places.clone().try_acquire_owned().map_err(|_| {
             let why = format!(
-                "{} listen to players already, as many as can be: try again later",
+                "{} listen already, as many as can be: try again later",
                 self.limits.listeners_max
             );
             ApiError::refused(StatusCode::TOO_MANY_REQUESTS, why)

@@ -9,18 +9,22 @@ use api::people::Person;
 use flow::{Filter, Timestamp, clock};
 use replay::{Pins, Stretch, stretches_between};
 use store::Slice;
-use store::catalog::{Catalog, Recording, RecordingCounts, RecordingState};
+use store::catalog::{Catalog, NewTicket, Recording, RecordingCounts, RecordingState};
 use store::question::{Scope, Window};
 
 use super::failing::failed;
 use super::keeping::rows_due;
 use super::spool::{PRE_ROLL, is_head};
-use super::{RunningArchive, author};
+use super::{NOBODY, RunningArchive, author};
 use crate::config::Config;
 use crate::server::taping::Request;
 
 /// How long a recording goes on that nobody stops. Longer ones are cut from the past, or by their end.
 const UNTIL_STOPPED: Duration = Duration::from_secs(24 * 3600);
+
+/// How much of what arrived before and after a press is a ticket's recording.
+const TICKET_BEFORE: Duration = Duration::from_secs(10 * 60);
+const TICKET_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// All that can be on a tape.
 const EVER: Window = Window {
@@ -37,10 +41,8 @@ impl RunningArchive {
         };
         let recording = self.planned(who, cut, clock::now())?;
         self.check_quota(Some(recording.slice.arrived), 0).await?;
-        let everything = 0..=u32::MAX;
-        let cutting = format!("cutting {}", recording.id);
-        self.pin(cutting.clone(), everything).await?;
-        let added: Result<Recording, ArchiveError> = async {
+        let id = recording.id.clone();
+        let noted = self.while_all_is_pinned(&id, async {
             self.check_something_is_there(&recording).await?;
             let number = self.catalog.add_recording(&recording).await?;
             let recording = Recording {
@@ -49,15 +51,59 @@ impl RunningArchive {
             };
             self.pin_recording(&recording).await?;
             Ok(recording)
-        }
-        .await;
-        self.unpin(cutting).await?;
-        let recording = added?;
+        });
+        let recording = noted.await?;
         tracing::info!(
             recording.name, recording.number, from = %recording.slice.arrived.from, to = %recording.slice.arrived.to,
             "a recording was cut"
         );
         self.shown(who, recording).await
+    }
+
+    /// Notes a ticket and its recording, or neither. Gives the ticket's number.
+    ///
+    /// The store may be away, and rows of the past may be stored again meanwhile: the recording is of tape and rows as they will be when
+    /// it is over.
+    pub(crate) async fn press(&self, new: &NewTicket, filter: Filter) -> Result<u32, ArchiveError> {
+        self.check_keeps()?;
+        let (from, to) = (
+            new.pressed_at - TICKET_BEFORE,
+            new.pressed_at + TICKET_AFTER,
+        );
+        let arrived = Window { from, to };
+        self.check_quota(Some(arrived), 0).await?;
+        let recording = Recording {
+            cut_at: new.pressed_at,
+            cut_by: new.reporter.clone(),
+            ..self.new_recording(String::new(), Slice { arrived, filter })?
+        };
+        self.while_all_is_pinned(&recording.id, async {
+            let (ticket, number) = self.catalog.press(new, &recording).await?;
+            let recording = Recording {
+                number,
+                ..recording.clone()
+            };
+            // It is noted: who looks after recordings pins it otherwise.
+            if let Err(error) = self.pin_recording(&recording).await {
+                let error = crate::output::chain(&error);
+                tracing::warn!(ticket, %error, "the tape of a ticket's recording is not pinned yet");
+            }
+            Ok(ticket)
+        })
+        .await
+    }
+
+    /// Notes a recording while the tape lets nothing go.
+    async fn while_all_is_pinned<T>(
+        &self,
+        id: &str,
+        note: impl Future<Output = Result<T, ArchiveError>>,
+    ) -> Result<T, ArchiveError> {
+        let cutting = format!("cutting {id}");
+        self.pin(cutting.clone(), 0..=u32::MAX).await?;
+        let noted = note.await;
+        self.unpin(cutting).await?;
+        noted
     }
 
     fn planned(&self, who: &Person, cut: Cut, now: Timestamp) -> Result<Recording, ArchiveError> {
@@ -79,19 +125,29 @@ impl RunningArchive {
             ));
         }
         let filter = seen(&cut.filter, &who.scope)?;
+        let arrived = Window { from: cut.from, to };
+        let slice = Slice { arrived, filter };
         Ok(Recording {
-            number: 0,
-            id: by_chance::<16>().map_err(failed("no id can be made"))?,
-            name: cut.name,
-            state: RecordingState::Referenced,
-            slice: Slice {
-                arrived: Window { from: cut.from, to },
-                filter,
-            },
             scope: who.scope.clone(),
             owner: who.account().map(str::to_owned),
             cut_by: author(who, cut.by),
             cut_at: now,
+            ..self.new_recording(cut.name, slice)?
+        })
+    }
+
+    /// One by reference, of what is named here and now.
+    fn new_recording(&self, name: String, slice: Slice) -> Result<Recording, ArchiveError> {
+        Ok(Recording {
+            number: 0,
+            id: by_chance::<16>().map_err(failed("no id can be made"))?,
+            name,
+            state: RecordingState::Referenced,
+            slice,
+            scope: Scope::default(),
+            owner: None,
+            cut_by: NOBODY.to_owned(),
+            cut_at: Timestamp::EPOCH,
             collector: self.collector.clone(),
             imported_at: None,
             anonymized: false,
@@ -316,7 +372,7 @@ pub(crate) async fn pins(
 }
 
 /// As many octets by chance, as hex digits.
-pub(super) fn by_chance<const OCTETS: usize>() -> std::io::Result<String> {
+pub(crate) fn by_chance<const OCTETS: usize>() -> std::io::Result<String> {
     let mut octets = [0_u8; OCTETS];
     std::fs::File::open("/dev/urandom")?.read_exact(&mut octets)?;
     Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())

@@ -182,7 +182,15 @@ impl RunningArchive {
 
     /// Whether all that arrived within a recording is in the store, and as it will stay.
     async fn is_stored(&self, recording: &Recording, now: Timestamp) -> Result<bool, ArchiveError> {
-        let arrived = recording.slice.arrived;
+        self.has_stored(recording.slice.arrived, now).await
+    }
+
+    /// Whether all that arrived then is in the store, and as it will stay.
+    pub(crate) async fn has_stored(
+        &self,
+        arrived: Window,
+        now: Timestamp,
+    ) -> Result<bool, ArchiveError> {
         // What has just arrived may not be on tape yet.
         let is_on_its_way = arrived.to + ON_TAPE_AFTER > now;
         let is_changing = self.shared.is_mending() || Unfinished::of(&self.config).is_there();

@@ -44,7 +44,7 @@ use store::question::Window;
 use store::recording::Held;
 use tokio::sync::{Mutex as AsyncMutex, RwLock, watch};
 
-pub(crate) use self::cutting::pins;
+pub(crate) use self::cutting::{by_chance, pins};
 use self::failing::failed;
 pub(crate) use self::shelf::{Shelf, lock as lock_tables};
 use super::plant::Naming;
@@ -181,17 +181,27 @@ impl RunningArchive {
     }
 
     fn check_store(&self) -> Result<(), ArchiveError> {
-        let refuse = |why: &str| Err(ArchiveError::Refused(why.to_owned()));
-        match (self.store.keeps(), *self.store_ready.borrow()) {
-            (false, _) => refuse("there is no store, as [store] engine = \"none\""),
-            (true, false) => refuse("the store is not ready yet; try again later"),
-            (true, true) => Ok(()),
+        self.check_keeps()?;
+        match *self.store_ready.borrow() {
+            true => Ok(()),
+            false => refused("the store is not ready yet; try again later"),
+        }
+    }
+
+    fn check_keeps(&self) -> Result<(), ArchiveError> {
+        match self.store.keeps() {
+            true => Ok(()),
+            false => refused("there is no store, as [store] engine = \"none\""),
         }
     }
 
     fn settled(&self) -> std::sync::MutexGuard<'_, BTreeMap<u32, Settled>> {
         self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn refused<T>(why: &str) -> Result<T, ArchiveError> {
+    Err(ArchiveError::Refused(why.to_owned()))
 }
 
 /// What a recording holds; nothing on disk of its own.

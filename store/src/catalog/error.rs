@@ -48,6 +48,9 @@ pub enum CatalogError {
         /// Its name.
         name: String,
     },
+    /// It is not in a state for that. Nothing has changed.
+    #[error("{0}")]
+    Conflict(String),
     /// The asker wants what cannot be. Nothing has changed.
     #[error("{0}")]
     Wrong(String),

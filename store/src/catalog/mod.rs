@@ -8,6 +8,7 @@
 //! | `imports` | captures that were imported, and their feed numbers |
 //! | `recordings` | network recordings and their notes |
 //! | `people` | who they are, how they are known again, and what they did |
+//! | `tickets` | visual trouble tickets |
 //! | `error` | what can go wrong |
 //!
 //! The tables are `store/migrations/`. Any number of readers read while one writes (write-ahead log).
@@ -19,6 +20,7 @@ mod merge;
 mod people;
 mod recordings;
 mod rules;
+mod tickets;
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -40,9 +42,13 @@ pub use people::{
     NewSession, NewToken, PERSON_CHARS_MAX, Role, Session, Token,
 };
 pub use recordings::{NAME_CHARS_MAX, Note, Recording, RecordingCounts, RecordingState, Viewer};
+pub use tickets::{
+    COMMENT_CHARS_MAX, NewTicket, PAGE_MAX, SIMILAR_MAX, Step, TICKETS_MAX, Ticket, TicketEvent,
+    TicketEventKind, TicketQuery, TicketState, WORDS_CHARS_MAX,
+};
 
 /// The numbered SQL files, in order. One that was released never changes: SQLite remembers its checksum.
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (
         1,
         "settings",
@@ -68,6 +74,11 @@ const MIGRATIONS: [(i64, &str, &str); 6] = [
         6,
         "recording scope",
         include_str!("../../migrations/0006_recording_scope.sql"),
+    ),
+    (
+        7,
+        "tickets",
+        include_str!("../../migrations/0007_tickets.sql"),
     ),
 ];
 

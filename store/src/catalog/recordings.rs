@@ -3,7 +3,7 @@
 use flow::site::Rules;
 use flow::{Filter, Timestamp};
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
+use sqlx::{FromRow, SqliteExecutor};
 use utoipa::ToSchema;
 
 use super::{Catalog, CatalogError, signed};
@@ -115,6 +115,9 @@ const NOTE_OCTETS_MAX: usize = 10_000;
 /// Recordings, and notes of each: a list that is read as a whole.
 const RECORDINGS_MAX: u32 = 1000;
 const NOTES_MAX: u32 = 1000;
+/// How many there are beside those of tickets, which have a limit of their own.
+const COUNTED: &str =
+    "SELECT (SELECT count(*) FROM recordings) - (SELECT count(recording) FROM tickets)";
 
 impl Catalog {
     /// Notes a new recording under the next number, which is given back; `recording.number` means nothing.
@@ -126,7 +129,7 @@ impl Catalog {
     pub async fn add_recording(&self, recording: &Recording) -> Result<u32, CatalogError> {
         check_text("name", &recording.name, NAME_CHARS_MAX)?;
         check_text("author", &recording.cut_by, NAME_CHARS_MAX)?;
-        let all: u32 = sqlx::query_scalar("SELECT count(*) FROM recordings")
+        let all: u32 = sqlx::query_scalar(COUNTED)
             .fetch_one(&self.pool)
             .await
             .map_err(CatalogError::reading("the recordings"))?;
@@ -134,43 +137,7 @@ impl Catalog {
             let why = format!("there are {all} recordings, and no more are kept: delete some");
             return Err(CatalogError::Wrong(why));
         }
-        let rules = serde_json::to_string(&recording.enrichment)
-            .map_err(|error| CatalogError::damaged("recording", &recording.name, error))?;
-        sqlx::query_scalar(
-            "INSERT INTO recordings (id, name, state, arrived_from, arrived_to, filter, cut_by, cut_at, collector, imported_at,
-             anonymized, enrichment, datagrams, flows, exporters, octets, scope, owner)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
-        )
-        .bind(&recording.id)
-        .bind(&recording.name)
-        .bind(recording.state.name())
-        .bind(recording.slice.arrived.from.nanos())
-        .bind(recording.slice.arrived.to.nanos())
-        .bind(recording.slice.filter.text())
-        .bind(&recording.cut_by)
-        .bind(recording.cut_at.nanos())
-        .bind(&recording.collector)
-        .bind(recording.imported_at.map(Timestamp::nanos))
-        .bind(recording.anonymized)
-        .bind(rules)
-        .bind(signed(recording.counts.datagrams))
-        .bind(signed(recording.counts.flows))
-        .bind(signed(recording.counts.exporters))
-        .bind(signed(recording.counts.octets))
-        .bind(recording.scope.text())
-        .bind(&recording.owner)
-        .fetch_one(&self.pool)
-        .await
-        .map_err(|error| match &error {
-            sqlx::Error::Database(refusal) if refusal.is_unique_violation() => {
-                let is_same = refusal.message().contains("recordings.id");
-                CatalogError::Taken {
-                    what: if is_same { "recording with the id" } else { "recording" },
-                    name: if is_same { recording.id.clone() } else { recording.name.clone() },
-                }
-            }
-            _ => CatalogError::writing("a recording")(error),
-        })
+        insert(&self.pool, recording).await
     }
 
     /// All recordings, oldest first, those that are being made or removed as well; without their enrichment, which may be long.
@@ -394,8 +361,52 @@ impl RecordingState {
     }
 }
 
+/// Writes a recording's row, and gives its number.
+pub(super) async fn insert<'c>(
+    place: impl SqliteExecutor<'c>,
+    recording: &Recording,
+) -> Result<u32, CatalogError> {
+    let rules = serde_json::to_string(&recording.enrichment)
+        .map_err(|error| CatalogError::damaged("recording", &recording.name, error))?;
+    sqlx::query_scalar(
+        "INSERT INTO recordings (id, name, state, arrived_from, arrived_to, filter, cut_by, cut_at, collector, imported_at,
+         anonymized, enrichment, datagrams, flows, exporters, octets, scope, owner)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number",
+    )
+    .bind(&recording.id)
+    .bind(&recording.name)
+    .bind(recording.state.name())
+    .bind(recording.slice.arrived.from.nanos())
+    .bind(recording.slice.arrived.to.nanos())
+    .bind(recording.slice.filter.text())
+    .bind(&recording.cut_by)
+    .bind(recording.cut_at.nanos())
+    .bind(&recording.collector)
+    .bind(recording.imported_at.map(Timestamp::nanos))
+    .bind(recording.anonymized)
+    .bind(rules)
+    .bind(signed(recording.counts.datagrams))
+    .bind(signed(recording.counts.flows))
+    .bind(signed(recording.counts.exporters))
+    .bind(signed(recording.counts.octets))
+    .bind(recording.scope.text())
+    .bind(&recording.owner)
+    .fetch_one(place)
+    .await
+    .map_err(|error| match &error {
+        sqlx::Error::Database(refusal) if refusal.is_unique_violation() => {
+            let is_same = refusal.message().contains("recordings.id");
+            CatalogError::Taken {
+                what: if is_same { "recording with the id" } else { "recording" },
+                name: if is_same { recording.id.clone() } else { recording.name.clone() },
+            }
+        }
+        _ => CatalogError::writing("a recording")(error),
+    })
+}
+
 /// A name that a person can type and see.
-fn check_text(what: &str, text: &str, chars_max: usize) -> Result<(), CatalogError> {
+pub(super) fn check_text(what: &str, text: &str, chars_max: usize) -> Result<(), CatalogError> {
     if text.trim() == text
         && (1..=chars_max).contains(&text.chars().count())
         && !text.chars().any(|letter| !flow::text::is_shown(letter))

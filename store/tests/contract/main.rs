@@ -12,6 +12,7 @@ mod large;
 mod lateness;
 mod once;
 mod one_shard;
+mod outcomes;
 mod places;
 mod presence;
 mod rebuild;

@@ -32,6 +32,8 @@ pub(crate) struct Row {
     pub(crate) octets: u64,
     pub(crate) packets: u64,
     pub(crate) reverse: Option<(u64, u64)>,
+    /// TCP's control bits, and those of the reverse direction.
+    pub(crate) flags: (Option<u16>, Option<u16>),
     pub(crate) sampling: Option<u32>,
     pub(crate) application: &'static str,
     pub(crate) sites: (&'static str, &'static str),
@@ -57,6 +59,7 @@ impl Default for Row {
             octets: 1000,
             packets: 10,
             reverse: None,
+            flags: (None, None),
             sampling: None,
             application: "web",
             sites: ("berlin", "paris"),
@@ -126,6 +129,12 @@ fn put_columns(batch: &mut FlowBatch, number: usize, row: &Row) {
     if let Some((octets, packets)) = row.reverse {
         columns.reverse_octets.set(number, octets);
         columns.reverse_packets.set(number, packets);
+    }
+    if let Some(bits) = row.flags.0 {
+        columns.tcp_flags.set(number, bits);
+    }
+    if let Some(bits) = row.flags.1 {
+        columns.reverse_tcp_flags.set(number, bits);
     }
     if let Some(interval) = row.sampling {
         columns.sampling_interval.set(number, interval);

@@ -45,6 +45,10 @@ pub enum Act {
     AccountChanged,
     /// Somebody else's password was replaced.
     PasswordReset,
+    /// Somebody said that something is slow.
+    TicketMade,
+    /// Something was done with a ticket.
+    TicketWorked,
     /// Somebody asked for what they may not.
     Refused,
     /// The names of things were changed.

@@ -96,6 +96,7 @@ fn row() -> impl Strategy<Value = Row> {
                 interfaces: (seen_at.1, seen_at.2),
                 src_is_client,
                 accounting: counts.3,
+                flags: (None, None),
             }
         },
     )

@@ -1,0 +1,212 @@
+//! Who may see which ticket, and what of it.
+
+use std::net::IpAddr;
+
+use flow::address::widen;
+use flow::{Filter, FlowBatch};
+use store::catalog::{Role, Ticket};
+
+use super::{Line, Opened};
+use crate::people::{Identity, Permission, Person};
+
+/// What an end user is told of others.
+const OF_OTHERS: &str = "the help desk sees this";
+
+impl Person {
+    /// As whom they press. Where nobody signs on, it is the address that they press at.
+    pub(super) fn reporter(&self, seen_from: Option<IpAddr>) -> String {
+        match seen_from {
+            Some(address) if self.identity == Identity::Operator => {
+                address.to_canonical().to_string()
+            }
+            _ => self.name.clone(),
+        }
+    }
+
+    /// Whether they may see a ticket: end users their own, others those in their scope.
+    pub(super) fn may_see(&self, ticket: &Ticket) -> bool {
+        match self.works_tickets() {
+            true => self.is_in_scope(ticket),
+            false => ticket.reporter == self.name,
+        }
+    }
+
+    /// Whether they see more than their own tickets.
+    pub(super) fn works_tickets(&self) -> bool {
+        self.role != Role::EndUser
+    }
+
+    /// Whether they may do something with tickets.
+    pub(super) fn may_work(&self) -> bool {
+        Permission::Work.is_of(self.role)
+    }
+
+    /// Whether a flow of the ticket's host would be in their scope.
+    fn is_in_scope(&self, ticket: &Ticket) -> bool {
+        let Some(only) = &self.scope.only else {
+            return true;
+        };
+        let mut batch = FlowBatch::default();
+        batch.origin.received_at.push(ticket.pressed_at.nanos());
+        batch.columns.src_addr.set(0, widen(ticket.host));
+        let added = &mut batch.enrichment;
+        added.src_is_client.push(1);
+        added.accounting.push(1);
+        for (column, text) in [
+            (&mut added.application, &ticket.application),
+            (&mut added.client_site, &ticket.site),
+        ] {
+            if !text.is_empty() {
+                column.set_text(0, text);
+            }
+        }
+        batch.pad();
+        only.expr().matches(&batch, 0)
+    }
+
+    /// Whether an address is what they see flows of.
+    pub(super) fn sees_host(&self, host: IpAddr) -> bool {
+        let its = Filter::parse(&format!("ip {}", host.to_canonical()));
+        match &self.scope.only {
+            None => true,
+            Some(only) => its.is_ok_and(|its| its.expr() == only.expr()),
+        }
+    }
+}
+
+/// What an end user sees of a ticket of their own: themselves, and nothing of others.
+pub(super) fn own_part(mut opened: Opened, person: &Person) -> Opened {
+    if person.works_tickets() {
+        return opened;
+    }
+    opened.similar.clear();
+    if !person.sees_host(opened.ticket.host) {
+        opened.servers.clear();
+        opened.story = None;
+        return opened;
+    }
+    let stories = opened.story.iter_mut();
+    for application in stories.flat_map(|story| &mut story.applications) {
+        for line in [&mut application.colleagues, &mut application.elsewhere] {
+            *line = Line {
+                sentence: OF_OTHERS.to_owned(),
+                sides: Vec::new(),
+            };
+        }
+    }
+    opened
+}
+
+#[cfg(test)]
+mod tests {
+    use flow::Timestamp;
+    use store::catalog::TicketState;
+    use store::question::Scope;
+
+    use super::*;
+    use crate::tickets::{ApplicationStory, Measures, Story};
+
+    fn ticket() -> Ticket {
+        Ticket {
+            number: 42,
+            id: "a".repeat(32),
+            pressed_at: Timestamp::from_seconds(1_800_000_000),
+            reporter: "ann".to_owned(),
+            host: "10.1.0.1".parse().unwrap(),
+            site: "berlin".to_owned(),
+            application: "orders".to_owned(),
+            words: String::new(),
+            state: TicketState::Open,
+            assignee: None,
+            reason: None,
+            merged_into: None,
+            recording: Some(7),
+            made_at: None,
+            has_picture: false,
+        }
+    }
+
+    fn person(name: &str, role: Role, scope: &str) -> Person {
+        let only = (!scope.is_empty()).then(|| Filter::parse(scope).unwrap());
+        Person {
+            name: name.to_owned(),
+            role,
+            scope: Scope { only },
+            identity: Identity::Session {
+                account: 1,
+                session: 1,
+            },
+            address: None,
+        }
+    }
+
+    #[test]
+    fn end_users_see_their_own_and_others_those_in_their_scope() {
+        let sees = |name, role, scope| person(name, role, scope).may_see(&ticket());
+        assert!(sees("ann", Role::EndUser, "ip 10.9.9.9"));
+        assert!(!sees("bob", Role::EndUser, ""));
+        assert!(sees("bob", Role::HelpDesk, ""));
+        assert!(sees(
+            "bob",
+            Role::HelpDesk,
+            "site berlin and net 10.1.0.0/16"
+        ));
+        assert!(sees("bob", Role::ApplicationOwner, "app orders"));
+        for scope in ["site paris", "app mail", "net 10.2.0.0/16", "not any"] {
+            assert!(!sees("bob", Role::Engineer, scope), "{scope}");
+        }
+    }
+
+    #[test]
+    fn where_nobody_signs_on_an_address_presses() {
+        let address = Some("::ffff:10.1.0.9".parse().unwrap());
+        assert_eq!(Person::operator().reporter(address), "10.1.0.9");
+        assert_eq!(Person::operator().reporter(None), "operator");
+        assert_eq!(person("ann", Role::EndUser, "").reporter(address), "ann");
+    }
+
+    fn opened() -> Opened {
+        let line = || Line {
+            sentence: "10.1.0.77 is slow".to_owned(),
+            sides: Vec::new(),
+        };
+        let application = ApplicationStory {
+            application: "orders".to_owned(),
+            now: Measures::default(),
+            themselves: line(),
+            colleagues: line(),
+            elsewhere: line(),
+        };
+        let at = ticket().pressed_at;
+        Opened {
+            ticket: ticket(),
+            events: Vec::new(),
+            story: Some(Story {
+                from: at,
+                to: at,
+                applications: vec![application],
+                absent: None,
+                verdict: None,
+            }),
+            servers: vec!["10.2.0.1".parse().unwrap()],
+            similar: vec![41],
+        }
+    }
+
+    #[test]
+    fn an_end_user_is_told_nothing_of_others() {
+        let of = |scope| own_part(opened(), &person("ann", Role::EndUser, scope));
+        let own = of("ip 10.1.0.1");
+        let application = &own.story.unwrap().applications[0];
+        assert_eq!(application.themselves.sentence, "10.1.0.77 is slow");
+        for line in [&application.colleagues, &application.elsewhere] {
+            assert_eq!(line.sentence, OF_OTHERS);
+        }
+        assert!(own.similar.is_empty() && own.servers.len() == 1);
+        // It is about another address than theirs.
+        let other = of("ip 10.1.0.2");
+        assert!(other.story.is_none() && other.servers.is_empty());
+        let help_desk = person("bob", Role::HelpDesk, "");
+        assert_eq!(own_part(opened(), &help_desk), opened());
+    }
+}
