@@ -323,7 +323,6 @@ mod tests {
             "post /api/v1/reels",
             "post /api/v1/sign-off",
             "post /api/v1/sign-on",
-            "post /api/v1/welcome",
             "post /api/v1/tickets",
             "post /api/v1/tickets/{number}/assign",
             "post /api/v1/tickets/{number}/close",
@@ -331,6 +330,7 @@ mod tests {
             "post /api/v1/tickets/{number}/escalate",
             "post /api/v1/tickets/{number}/merge",
             "post /api/v1/tickets/{number}/reopen",
+            "post /api/v1/welcome",
             "put /api/v1/rules",
         ];
         assert_eq!(routes, expected);

@@ -21,7 +21,7 @@ use store::catalog::{CatalogError, Step, Ticket, TicketEvent, TicketQuery};
 use utoipa::ToSchema;
 
 pub use bulletin::Bulletin;
-pub use story::{ApplicationStory, Line, Measures, Side, Story};
+pub use story::{ApplicationStory, Measures, Side, Story, StoryLine};
 
 /// Takes tickets, and works them. All methods may touch disk and store.
 pub trait Desk: Send + Sync + 'static {

@@ -6,7 +6,7 @@ use flow::address::widen;
 use flow::{Filter, FlowBatch};
 use store::catalog::{Role, Ticket};
 
-use super::{Line, Opened};
+use super::{Opened, StoryLine};
 use crate::people::{Identity, Permission, Person};
 
 /// What an end user is told of others.
@@ -88,7 +88,7 @@ pub(super) fn own_part(mut opened: Opened, person: &Person) -> Opened {
     let stories = opened.story.iter_mut();
     for application in stories.flat_map(|story| &mut story.applications) {
         for line in [&mut application.colleagues, &mut application.elsewhere] {
-            *line = Line {
+            *line = StoryLine {
                 sentence: OF_OTHERS.to_owned(),
                 sides: Vec::new(),
             };
@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn opened() -> Opened {
-        let line = || Line {
+        let line = || StoryLine {
             sentence: "10.1.0.77 is slow".to_owned(),
             sides: Vec::new(),
         };

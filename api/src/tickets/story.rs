@@ -30,16 +30,16 @@ pub struct ApplicationStory {
     /// The host now.
     pub now: Measures,
     /// Against the hour before, and the same ten minutes on the days before that, newest first.
-    pub themselves: Line,
+    pub themselves: StoryLine,
     /// Against others at its site.
-    pub colleagues: Line,
+    pub colleagues: StoryLine,
     /// Against other sites on the same servers.
-    pub elsewhere: Line,
+    pub elsewhere: StoryLine,
 }
 
 /// One comparison.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct Line {
+pub struct StoryLine {
     /// In plain words, without a verdict.
     pub sentence: String,
     /// What "now" is held against.

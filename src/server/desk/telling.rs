@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use api::tickets::{ApplicationStory, Line, Measures, Side, Story};
+use api::tickets::{ApplicationStory, Measures, Side, Story, StoryLine};
 use flow::filter::{Condition, Expr, Side as End};
 use ipnet::IpNet;
 use store::StoreError;
@@ -127,7 +127,7 @@ impl Telling<'_> {
         Ok(ApplicationStory {
             application: name.clone(),
             now,
-            themselves: Line {
+            themselves: StoryLine {
                 sentence: words::themselves(&now, &themselves),
                 sides: themselves,
             },
@@ -215,8 +215,8 @@ impl Past {
     }
 }
 
-fn line(whom: &str, now: &Measures, side: Side) -> Line {
-    Line {
+fn line(whom: &str, now: &Measures, side: Side) -> StoryLine {
+    StoryLine {
         sentence: words::others(whom, now, &side),
         sides: vec![side],
     }
