@@ -35,6 +35,7 @@ use api::archive::{
     Archive, ArchiveError, Cut, Found, Leaving, NewNote, Recorded, Standing, Wrapping,
 };
 use collector::fields::FieldTable;
+use flow::clock::Stopwatch;
 use flow::{Timestamp, clock};
 use futures_util::future::BoxFuture;
 use store::Store;
@@ -70,6 +71,8 @@ pub(crate) struct RunningArchive {
     pub(crate) shared: Arc<Shared>,
     /// Held while a recording gets, or loses, rows and datagrams of its own: one at a time.
     pub(crate) at_work: Arc<AsyncMutex<()>>,
+    /// When a press last found that there is room for recordings.
+    pub(crate) quota_was_good: Arc<AsyncMutex<Option<Stopwatch>>>,
     /// Tells this installation's recordings from those of others in one store.
     pub(crate) place: String,
     /// Held by who changes rows of the past; recordings are cut beside each other.
