@@ -177,6 +177,7 @@ impl Server {
             requests: road.requests.clone(),
             shared: shared.clone(),
             at_work: Arc::default(),
+            quota_was_good: Arc::default(),
             changing: Arc::default(),
             settled: Arc::default(),
             shelf: Shelf::new(

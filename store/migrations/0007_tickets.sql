@@ -25,6 +25,9 @@ CREATE TABLE tickets (
     made_at     INTEGER
 ) STRICT;
 
+-- Each ticket has a recording: what is asked of all of them again and again is asked of this, not of the rows with their rules.
+CREATE INDEX recordings_by_state ON recordings (state, arrived_from, arrived_to, octets);
+
 -- Lists go from the newest number down: an index has the number behind its columns.
 CREATE INDEX tickets_by_state ON tickets (state);
 CREATE INDEX tickets_by_host ON tickets (host);

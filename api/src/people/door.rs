@@ -22,7 +22,7 @@ use crate::ApiError;
 
 /// The address that a request is seen from.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SeenFrom(pub(super) Option<IpAddr>);
+pub(crate) struct SeenFrom(pub(crate) Option<IpAddr>);
 
 impl<S: Sync> FromRequestParts<S> for SeenFrom {
     type Rejection = Infallible;

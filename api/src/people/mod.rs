@@ -28,7 +28,7 @@ mod session;
 pub(crate) mod signing;
 mod throttle;
 
-pub(crate) use door::keep;
+pub(crate) use door::{SeenFrom, keep};
 pub use identify::People;
 pub use permission::Permission;
 pub use person::{Identity, Person};

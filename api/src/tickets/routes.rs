@@ -1,14 +1,13 @@
 //! Tickets over HTTP: the button, the queue, and what is done with one.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, FromRequestParts, State};
-use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -24,7 +23,7 @@ use super::{Desk, DeskError, Here, NewPress, Opened, Press};
 use crate::ApiError;
 use crate::error::ErrorBody;
 use crate::parameters::{Parameters, Segment};
-use crate::people::Person;
+use crate::people::{Person, SeenFrom};
 use crate::pictures::sent;
 use crate::router::Api;
 use crate::studio::PictureFile;
@@ -35,17 +34,6 @@ const PAGE: u32 = 50;
 const PAGES_MAX: usize = 20;
 /// A listener to whom nothing was told for so long gets a comment.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-/// The address that a request is seen from.
-pub(crate) struct SeenFrom(Option<IpAddr>);
-
-impl<S: Sync> FromRequestParts<S> for SeenFrom {
-    type Rejection = Infallible;
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(peer.map(|ConnectInfo(peer)| peer.ip().to_canonical())))
-    }
-}
 
 fn desk(api: &Api) -> Result<Arc<dyn Desk>, ApiError> {
     let desk = api.desk.clone();
@@ -65,7 +53,7 @@ pub(crate) async fn here(
     SeenFrom(address): SeenFrom,
 ) -> Result<Json<Here>, ApiError> {
     let mut here = desk(&api)?.here(address).await;
-    if !address.is_some_and(|address| person.sees_host(address) || person.works_tickets()) {
+    if !address.is_some_and(|address| person.sees_host(address) || person.scope.sees_all()) {
         here.applications.clear();
     }
     Ok(Json(here))
@@ -223,7 +211,7 @@ pub(crate) async fn picture(
 ) -> Result<Response, ApiError> {
     let desk = desk_with(&api, &person, number).await?;
     let host = desk.show(number).await?.host;
-    let picture = match person.works_tickets() || person.sees_host(host) {
+    let picture = match person.scope.sees_all() || person.sees_host(host) {
         true => desk.picture(number).await?,
         false => None,
     };

@@ -9,8 +9,8 @@ use store::catalog::{Role, Ticket};
 use super::{Opened, StoryLine};
 use crate::people::{Identity, Permission, Person};
 
-/// What an end user is told of others.
-const OF_OTHERS: &str = "the help desk sees this";
+/// What is told of others to who does not see every flow.
+const OF_OTHERS: &str = "who sees every flow sees this";
 
 impl Person {
     /// As whom they press. Where nobody signs on, it is the address that they press at.
@@ -74,9 +74,9 @@ impl Person {
     }
 }
 
-/// What an end user sees of a ticket of their own: themselves, and nothing of others.
+/// What somebody sees of a ticket who does not see every flow: themselves, if it is about them, and nothing of others.
 pub(super) fn own_part(mut opened: Opened, person: &Person) -> Opened {
-    if person.works_tickets() {
+    if person.scope.sees_all() {
         return opened;
     }
     opened.similar.clear();
@@ -208,5 +208,7 @@ mod tests {
         assert!(other.story.is_none() && other.servers.is_empty());
         let help_desk = person("bob", Role::HelpDesk, "");
         assert_eq!(own_part(opened(), &help_desk), opened());
+        let of_berlin = person("bob", Role::HelpDesk, "site berlin");
+        assert!(own_part(opened(), &of_berlin).story.is_none());
     }
 }

@@ -61,8 +61,8 @@ impl RunningArchive {
     async fn look_at_those_that_go_on(&self) {
         loop {
             let now = clock::now();
-            if let Ok(all) = self.catalog.recordings_by_reference().await {
-                for recording in all.iter().filter(|one| one.slice.arrived.to > now) {
+            if let Ok(all) = self.catalog.recordings_going_on(now).await {
+                for recording in &all {
                     if let Err(error) = self.end_if_it_fills_the_tape(recording, now).await {
                         let error = crate::output::chain(&error);
                         tracing::warn!(recording.name, %error, "a recording cannot be looked after now");

@@ -36,6 +36,7 @@ use api::archive::{
 };
 use api::people::Person;
 use collector::fields::FieldTable;
+use flow::clock::Stopwatch;
 use flow::{Timestamp, clock};
 use futures_util::future::BoxFuture;
 use store::Store;
@@ -71,6 +72,8 @@ pub(crate) struct RunningArchive {
     pub(crate) shared: Arc<Shared>,
     /// Held while a recording gets, or loses, rows and datagrams of its own: one at a time.
     pub(crate) at_work: Arc<AsyncMutex<()>>,
+    /// When a press last found that there is room for recordings.
+    pub(crate) quota_was_good: Arc<AsyncMutex<Option<Stopwatch>>>,
     /// Tells this installation's recordings from those of others in one store.
     pub(crate) place: String,
     /// Held by who changes rows of the past; recordings are cut beside each other.

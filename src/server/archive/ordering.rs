@@ -112,24 +112,12 @@ impl RunningArchive {
 
     /// Brings to its end what could not be removed when it should have been.
     pub(super) async fn finish_removals(&self) -> Result<(), ArchiveError> {
-        let is_left = |recording: &Recording| {
-            matches!(
-                recording.state,
-                RecordingState::Making | RecordingState::Deleting
-            )
-        };
-        if !self.catalog.recordings().await?.iter().any(is_left) {
+        if self.catalog.recordings_in_between().await?.is_empty() {
             return Ok(());
         }
         // Nothing is being made or removed while this is held.
         let _alone = self.at_work.lock().await;
-        for recording in self
-            .catalog
-            .recordings()
-            .await?
-            .iter()
-            .filter(|one| is_left(one))
-        {
+        for recording in self.catalog.recordings_in_between().await? {
             self.unpin_recording(recording.number).await?;
             self.remove(recording.number).await?;
         }

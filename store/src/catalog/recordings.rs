@@ -119,6 +119,11 @@ const NOTES_MAX: u32 = 1000;
 const COUNTED: &str =
     "SELECT (SELECT count(*) FROM recordings) - (SELECT count(recording) FROM tickets)";
 
+/// What all recordings take, of an index alone.
+pub(super) const OWN_OCTETS: &str =
+    "SELECT coalesce(sum(octets), 0) FROM recordings WHERE state IN ('making', 'own', 'deleting')";
+pub(super) const ARRIVED: &str = "SELECT arrived_from, arrived_to FROM recordings WHERE state = 'referenced' ORDER BY arrived_from";
+
 impl Catalog {
     /// Notes a new recording under the next number, which is given back; `recording.number` means nothing.
     ///
@@ -146,7 +151,7 @@ impl Catalog {
     ///
     /// The catalog can't be read or is damaged.
     pub async fn recordings(&self) -> Result<Vec<Recording>, CatalogError> {
-        self.listed("").await
+        self.listed("", &[]).await
     }
 
     /// Those that are held by reference, oldest first.
@@ -155,16 +160,69 @@ impl Catalog {
     ///
     /// As [`Catalog::recordings`].
     pub async fn recordings_by_reference(&self) -> Result<Vec<Recording>, CatalogError> {
-        self.listed("WHERE state = 'referenced'").await
+        self.listed("WHERE state = 'referenced'", &[]).await
     }
 
-    async fn listed(&self, which: &'static str) -> Result<Vec<Recording>, CatalogError> {
+    /// Those that go on after an instant.
+    ///
+    /// # Errors
+    ///
+    /// As [`Catalog::recordings`].
+    pub async fn recordings_going_on(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<Recording>, CatalogError> {
+        let going_on = "WHERE state = 'referenced' AND arrived_to > ?";
+        self.listed(going_on, &[now.nanos()]).await
+    }
+
+    /// Those that are being made or removed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Catalog::recordings`].
+    pub async fn recordings_in_between(&self) -> Result<Vec<Recording>, CatalogError> {
+        self.listed("WHERE state IN ('making', 'deleting')", &[])
+            .await
+    }
+
+    /// What all recordings take: octets of their own, and when what those by reference need arrived, joined where it overlaps.
+    ///
+    /// # Errors
+    ///
+    /// The catalog can't be read.
+    pub async fn recordings_take(&self) -> Result<(u64, Vec<Window>), CatalogError> {
+        let reading = || CatalogError::reading("the recordings");
+        let octets: i64 = sqlx::query_scalar(OWN_OCTETS)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(reading())?;
+        let windows: Vec<(i64, i64)> = sqlx::query_as(ARRIVED)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(reading())?;
+        let mut joined: Vec<Window> = Vec::new();
+        for (from, to) in windows {
+            let (from, to) = (Timestamp::from_nanos(from), Timestamp::from_nanos(to));
+            match joined.last_mut().filter(|last| from <= last.to) {
+                Some(last) => last.to = last.to.max(to),
+                None => joined.push(Window { from, to }),
+            }
+        }
+        Ok((u64::try_from(octets).unwrap_or(0), joined))
+    }
+
+    async fn listed(
+        &self,
+        which: &'static str,
+        values: &[i64],
+    ) -> Result<Vec<Recording>, CatalogError> {
         let columns = "number, id, name, state, arrived_from, arrived_to, filter, cut_by, cut_at, collector, imported_at, anonymized, \
              '{}' AS enrichment, datagrams, flows, exporters, octets, scope, owner";
         let sql = format!("SELECT {columns} FROM recordings {which} ORDER BY number");
-        let rows: Result<Vec<RecordingRow>, _> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .fetch_all(&self.pool)
-            .await;
+        let query = sqlx::query_as(sqlx::AssertSqlSafe(sql));
+        let query = values.iter().fold(query, |query, value| query.bind(*value));
+        let rows: Result<Vec<RecordingRow>, _> = query.fetch_all(&self.pool).await;
         let rows = rows.map_err(CatalogError::reading("the recordings"))?;
         rows.into_iter().map(Recording::try_from).collect()
     }

@@ -11,8 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::Slice;
-use crate::catalog::Viewer;
-use crate::catalog::{Catalog, Recording, RecordingCounts, RecordingState};
+use crate::catalog::{Catalog, Recording, RecordingCounts, RecordingState, Viewer, recordings};
 use crate::question::{Scope, Window};
 
 /// Who sees everything.
@@ -309,6 +308,41 @@ async fn ten_thousand_tickets_are_found_by_index() {
     let expected: Vec<u32> = (1..=20).map(|back| MANY - 10 * back).collect();
     assert_eq!(similar, expected);
     assert!(watch.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test]
+async fn what_recordings_take_is_known_without_their_rules() {
+    let (_folder, catalog) = fresh().await;
+    // Three presses within a quarter of an hour, and one an hour later, which is a recording of its own by now.
+    for (id, second) in [(1, 0), (2, 500), (3, 900), (4, 3600)] {
+        let mut cut = recording(id);
+        cut.slice.arrived = Window {
+            from: at(second - 600),
+            to: at(second + 300),
+        };
+        let new = ticket(id, second, "10.1.0.1", "10.2.0.1");
+        catalog.press(&new, &cut).await.unwrap();
+    }
+    let states = (RecordingState::Referenced, RecordingState::Own);
+    let counts = RecordingCounts {
+        octets: 77,
+        ..RecordingCounts::default()
+    };
+    let kept = catalog.update_recording(4, states, at(3900), counts);
+    kept.await.unwrap();
+    let joined = Window {
+        from: at(-600),
+        to: at(1200),
+    };
+    assert_eq!(catalog.recordings_take().await.unwrap(), (77, vec![joined]));
+    let going_on = catalog.recordings_going_on(at(1000)).await.unwrap();
+    let going_on: Vec<u32> = going_on.iter().map(|one| one.number).collect();
+    assert_eq!(going_on, [3]);
+    for statement in [recordings::OWN_OCTETS, recordings::ARRIVED] {
+        for line in plan(&catalog, statement).await {
+            assert!(line.contains("COVERING INDEX"), "{statement}: {line}");
+        }
+    }
 }
 
 #[tokio::test]

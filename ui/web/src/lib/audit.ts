@@ -23,6 +23,8 @@ export const ACTS: Record<Act, string> = {
   recording_stopped: 'stopped a recording',
   recording_kept: 'kept a recording',
   note_written: 'wrote a note',
+  ticket_made: 'reported a problem',
+  ticket_worked: 'worked on a ticket',
   recording_deleted: 'deleted a recording',
   recording_exported: 'took a recording away',
   recording_imported: 'imported a recording',

@@ -13,12 +13,12 @@ export const ROLES: Record<Role, string> = {
 
 /** As the table of `docs/security.md` says. */
 export const MAY: Record<Role, readonly Permission[]> = {
-  end_user: ['ask'],
-  manager: ['ask', 'replay'],
-  help_desk: ['ask', 'replay', 'record'],
-  application_owner: ['ask', 'replay', 'record'],
-  engineer: ['ask', 'replay', 'record', 'share', 'import', 'rule', 'operate'],
-  admin: ['ask', 'replay', 'record', 'share', 'import', 'rule', 'operate', 'administer'],
+  end_user: ['ask', 'report'],
+  manager: ['ask', 'report', 'replay'],
+  application_owner: ['ask', 'report', 'replay', 'record'],
+  help_desk: ['ask', 'report', 'replay', 'record', 'work'],
+  engineer: ['ask', 'report', 'replay', 'record', 'work', 'share', 'import', 'rule', 'operate'],
+  admin: ['ask', 'report', 'replay', 'record', 'work', 'share', 'import', 'rule', 'operate', 'administer'],
 };
 
 /** What tells of the whole network, or changes it for all: nothing for whoever sees a part of it. */
