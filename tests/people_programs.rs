@@ -256,8 +256,8 @@ fn what_is_done_is_written_down_and_a_changed_log_is_found_out() {
         made,
         [
             "engineer",
-            "application_owner",
             "help_desk",
+            "application_owner",
             "manager",
             "end_user"
         ]
