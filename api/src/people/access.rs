@@ -81,7 +81,7 @@ const fn does(method: &'static str, route: &'static str, access: Access, act: Ac
 
 /// Every route of the API, as the router names it.
 #[rustfmt::skip] // A line for each.
-const ROUTES: [Rule; 66] = [
+const ROUTES: &[Rule] = &[
     looks("DELETE", "/api/v1/players/{id}", With(Ask)),
     does("DELETE", "/api/v1/me/sessions", InPerson, SessionsEnded),
     does("DELETE", "/api/v1/me/sessions/{number}", InPerson, SessionsEnded),
