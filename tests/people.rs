@@ -7,7 +7,6 @@ mod support;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use support::eventually;
 use support::http::try_exchange;
 use support::people::{Office, PASSWORD, Visitor};
 
@@ -252,20 +251,16 @@ fn who_listens_hears_nothing_more_when_they_signed_out() {
         "views": {"a": {"top": {"dimension": "clients"}}}});
     let made = engineer.send("POST", "/api/v1/players", &new);
     assert_eq!(made.status, 201, "{}", made.text);
-    let path = format!(
-        "/api/v1/players/{}/frames",
-        made.json()["id"].as_str().unwrap()
-    );
-    let mut listener = engineer.clone();
-    let listening = std::thread::spawn(move || listener.get(&path).status);
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let mut listening = engineer.listen(&office.server, &id);
+    listening.expect("state");
     assert_eq!(
         engineer
             .send("DELETE", "/api/v1/me/sessions", &json!({}))
             .status,
         204
     );
-    eventually("the stream ends", || listening.is_finished().then_some(()));
-    assert_eq!(listening.join().unwrap(), 200);
+    while listening.event().is_some() {}
 }
 
 #[test]

@@ -97,6 +97,9 @@ pub(crate) struct QueueParameters {
     /// A server that the host had used.
     #[param(value_type = Option<String>)]
     server: Option<IpAddr>,
+    /// Only those that one has reported oneself; of an end user they always are.
+    #[serde(default)]
+    mine: bool,
     /// Only those of a smaller number: the page after that one.
     before: Option<u32>,
     /// How many, 1 to 200; 50 if left out.
@@ -109,6 +112,7 @@ pub(crate) struct QueueParameters {
 pub(crate) async fn tickets(
     State(api): State<Api>,
     person: Person,
+    SeenFrom(address): SeenFrom,
     Parameters(parameters): Parameters<QueueParameters>,
 ) -> Result<Json<Vec<Ticket>>, ApiError> {
     let limit = parameters.limit.unwrap_or(PAGE);
@@ -127,7 +131,7 @@ pub(crate) async fn tickets(
         host: parameters.host,
         site: parameters.site,
         server: parameters.server,
-        reporter: (!person.works_tickets()).then(|| person.name.clone()),
+        reporter: (parameters.mine || !person.works_tickets()).then(|| person.reporter(address)),
         before: parameters.before,
         limit,
     };

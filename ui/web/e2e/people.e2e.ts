@@ -79,7 +79,16 @@ test('the first link makes an admin, once, and leaves the address', async () => 
   await make.click();
   await page.waitForURL(`${server.url}/`);
   await settled(admin);
-  expect(await menu(page)).toEqual(['Overview', 'Explore', 'Exporters', 'Recordings', 'Compare', 'Settings']);
+  expect(await menu(page)).toEqual([
+    'Overview',
+    'Explore',
+    'Exporters',
+    'Recordings',
+    'Compare',
+    'Queue',
+    'Report a problem',
+    'Settings',
+  ]);
   expect(await rows(page, 'Applications')).toHaveLength(2);
   const second = await open(browser);
   await second.page.goto(server.link);
@@ -160,7 +169,14 @@ test('a wrong password has the server’s words, and the right one shows the pag
 test('she sees her part, and nothing asks for what she may not', async () => {
   const { page } = desk;
   await go(desk, `${server.url}/`);
-  expect(await menu(page)).toEqual(['Overview', 'Explore', 'Recordings', 'Compare']);
+  expect(await menu(page)).toEqual([
+    'Overview',
+    'Explore',
+    'Recordings',
+    'Compare',
+    'Queue',
+    'Report a problem',
+  ]);
   const shown = await rows(page, 'Applications');
   expect(shown).toHaveLength(1);
   expect(shown[0]).toMatch(/^https/);

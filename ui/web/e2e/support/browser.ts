@@ -40,7 +40,7 @@ export async function open(browser: Browser, options: BrowserContextOptions = {}
   });
   const asking = new Set<Request>();
   page.on('request', (request) => {
-    if (/\/api\/v1\/(?!players)/.test(request.url())) asking.add(request);
+    if (/\/api\/v1\/(?!players|tickets\/events)/.test(request.url())) asking.add(request);
   });
   page.on('requestfinished', (request) => asking.delete(request));
   page.on('requestfailed', (request) => asking.delete(request));
