@@ -68,8 +68,8 @@ async fn who_signs_on_elsewhere_has_one_account_and_takes_nobodys() {
     let ben = ben.unwrap();
     assert_eq!((ben.name.as_str(), ben.role), ("ben", Role::Manager));
     // Another name and role later: it is the same account, under its first name.
-    let later = catalog.take_in(&one, &said("benjamin", Role::Engineer), NOW);
-    let later = later.await.unwrap();
+    let said_later = said("benjamin", Role::Engineer);
+    let later = catalog.take_in(&one, &said_later, NOW).await.unwrap();
     assert_eq!((later.number, later.name.as_str()), (ben.number, "ben"));
     assert_eq!(
         (later.role, later.shown_name.as_str()),
