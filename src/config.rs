@@ -5,6 +5,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use api::people::openid::check_address;
 use collector::fields::FieldTable;
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
@@ -28,6 +29,12 @@ pub(crate) struct Config {
     pub(crate) sign_on: SignOn,
     /// How long they stay signed on.
     pub(crate) sessions: SessionsConfig,
+    /// Where browsers find the pages: `https://flows.example`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) public_address: Option<String>,
+    /// The provider by which people sign on, besides by passwords.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) openid: Option<api::people::openid::Settings>,
     /// The certificate that is shown, for HTTPS; HTTP if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tls: Option<TlsConfig>,
@@ -157,6 +164,8 @@ impl Default for Config {
             http: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080),
             sign_on: SignOn::default(),
             sessions: SessionsConfig::default(),
+            public_address: None,
+            openid: None,
             tls: None,
             proxies: ProxiesConfig::default(),
             i_know_there_is_no_sign_on: false,
@@ -252,6 +261,10 @@ impl Config {
         if self.sessions.idle_minutes == 0 || self.sessions.hours_max == 0 {
             bail!("sessions.idle_minutes and sessions.hours_max are 1 or more");
         }
+        let public_address = self.public_address.as_deref();
+        public_address.map_or(Ok(()), check_address)?;
+        let openid = self.openid.as_ref();
+        openid.map_or(Ok(()), |openid| openid.check(public_address))?;
         crate::telemetry::filter(&self.log.level)?;
         store::catalog::check_rules(&self.rules())?;
         self.store.check()?;

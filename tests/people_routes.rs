@@ -32,6 +32,10 @@ fn expected() -> BTreeMap<String, Least> {
             &[
                 "get /healthz",
                 "get /readyz",
+                "get /api/v1/sign-off/openid",
+                "get /api/v1/sign-on",
+                "get /api/v1/sign-on/openid",
+                "get /api/v1/sign-on/openid/callback",
                 "post /api/v1/sign-on",
                 "post /api/v1/welcome",
             ],

@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 
 use crate::archive::Archive;
 use crate::pages::{self, Pages};
+use crate::people::openid::routes as openid;
 use crate::people::{People, accounts, audit, own, signing};
 use crate::pictures::{Easel, PictureUnit, SeriesView};
 use crate::plant::Plant;
@@ -153,7 +154,10 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(players::make))
         .routes(routes!(players::state, players::tell, players::end))
         .routes(routes!(players::frames))
-        .routes(routes!(signing::sign_on))
+        .routes(routes!(openid::ways, signing::sign_on))
+        .routes(routes!(openid::leave))
+        .routes(routes!(openid::come_back))
+        .routes(routes!(openid::sign_out_there))
         .routes(routes!(signing::sign_off))
         .routes(routes!(signing::welcome))
         .routes(routes!(signing::me))
@@ -298,6 +302,10 @@ mod tests {
             "get /api/v1/rules/catalog",
             "get /api/v1/series",
             "get /api/v1/series/{picture}",
+            "get /api/v1/sign-off/openid",
+            "get /api/v1/sign-on",
+            "get /api/v1/sign-on/openid",
+            "get /api/v1/sign-on/openid/callback",
             "get /api/v1/tickets",
             "get /api/v1/tickets/events",
             "get /api/v1/tickets/{number}",

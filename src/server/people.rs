@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use api::people::openid::OpenId;
 use api::people::{Lasting, People, Secret};
 use flow::clock;
 use store::catalog::Catalog;
@@ -31,9 +32,22 @@ pub(super) fn open(config: &Config, catalog: Catalog) -> Result<People> {
         idle: minutes(config.sessions.idle_minutes),
         whole: minutes(60) * config.sessions.hours_max,
     };
-    let (people, operator) = People::with_sign_on(catalog, lasting)?;
+    let (people, operator) = People::with_sign_on(catalog, lasting, openid(config)?)?;
     write(&path, &operator).with_context(place)?;
     Ok(people)
+}
+
+/// The OpenID provider that the configuration names, with the secret of its file.
+fn openid(config: &Config) -> Result<Option<OpenId>> {
+    let (Some(settings), Some(public_address)) = (&config.openid, &config.public_address) else {
+        return Ok(None);
+    };
+    let secret = settings.client_secret_file.as_ref().map(|path| {
+        let place = || format!("openid.client_secret_file = '{}'", path.display());
+        fs::read_to_string(path).with_context(place)
+    });
+    let secret = secret.transpose()?.map(|text| text.trim().to_owned());
+    Ok(Some(OpenId::new(settings.clone(), public_address, secret)?))
 }
 
 /// Prints the link that makes the first admin, if there is no account yet. Onto standard output, as whoever reads logs is not

@@ -8,8 +8,8 @@ use flow::Timestamp;
 use serde_json::json;
 use sqlx::SqlitePool;
 use store::catalog::{
-    Account, AccountChange, Act, AuditQuery, Broken, Catalog, CatalogError, Deed, NewAccount,
-    NewSession, NewToken, Role,
+    Account, AccountChange, Act, AuditQuery, Broken, Catalog, CatalogError, Deed, Identity,
+    NewAccount, NewSession, NewToken, Role,
 };
 use tempfile::TempDir;
 
@@ -45,6 +45,67 @@ fn wrong<T: std::fmt::Debug>(result: Result<T, CatalogError>) -> String {
         CatalogError::Wrong(why) => why,
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn who_signs_on_elsewhere_has_one_account_and_takes_nobodys() {
+    let (_folder, catalog) = fresh().await;
+    made(&catalog, "anna", Role::Admin).await;
+    let at = |issuer: &str, subject: &str| Identity {
+        issuer: issuer.to_owned(),
+        subject: subject.to_owned(),
+    };
+    let one = at("https://login.example", "7");
+    let said = |name: &str, role| NewAccount {
+        password: None,
+        ..new(name, role)
+    };
+    let taken = catalog.take_in(&one, &said("anna", Role::Admin), NOW).await;
+    assert!(matches!(taken, Err(CatalogError::Taken { .. })));
+    let ben = catalog
+        .take_in(&one, &said("ben", Role::Manager), NOW)
+        .await;
+    let ben = ben.unwrap();
+    assert_eq!((ben.name.as_str(), ben.role), ("ben", Role::Manager));
+    // Another name and role later: it is the same account, under its first name.
+    let said_later = said("benjamin", Role::Engineer);
+    let later = catalog.take_in(&one, &said_later, NOW).await.unwrap();
+    assert_eq!((later.number, later.name.as_str()), (ben.number, "ben"));
+    assert_eq!(
+        (later.role, later.shown_name.as_str()),
+        (Role::Engineer, "BENJAMIN")
+    );
+    // The same word of another provider is somebody else.
+    let other = at("https://other.example", "7");
+    let taken = catalog
+        .take_in(&other, &said("ben", Role::Manager), NOW)
+        .await;
+    assert!(matches!(taken, Err(CatalogError::Taken { .. })));
+    assert!(wrong(catalog.set_password("ben", "hash").await).contains("OpenID"));
+
+    let session = NewSession {
+        digest: [1; 32],
+        account: ben.number,
+        address: None,
+        agent: "",
+    };
+    catalog.begin_session(&session, NOW).await.unwrap();
+    let out = catalog.shut_out(&one).await.unwrap();
+    assert_eq!(out.map(|it| it.name).as_deref(), Some("ben"));
+    assert_eq!(catalog.session(&[1; 32]).await.unwrap(), None);
+    assert_eq!(
+        catalog
+            .shut_out(&at("https://login.example", "8"))
+            .await
+            .unwrap(),
+        None
+    );
+    let long = at("https://login.example", &"x".repeat(256));
+    wrong(
+        catalog
+            .take_in(&long, &said("carla", Role::Manager), NOW)
+            .await,
+    );
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use axum::extract::State;
 use flow::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::catalog::{Act, AuditQuery, Catalog, Deed, Entry};
+use store::catalog::{Account, Act, AuditQuery, Catalog, Deed, Entry};
 use utoipa::IntoParams;
 
 use super::throttle::{Pace, Pulse};
@@ -44,6 +44,14 @@ impl Noted {
             object: Some(object.into()),
             detail: json!({}),
             who: None,
+        }
+    }
+
+    /// Who did it, to themselves.
+    pub(super) fn by(account: &Account) -> Self {
+        Self {
+            who: Some((account.name.clone(), account.number)),
+            ..Self::object("")
         }
     }
 

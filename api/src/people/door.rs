@@ -55,7 +55,7 @@ pub(crate) async fn keep(State(people): State<People>, request: Request, next: N
     }
     let response = next.run(Request::from_parts(head, body)).await;
     if let Some(act) = rule.and_then(|rule| rule.act)
-        && response.status().is_success()
+        && was_done(&response)
     {
         let mut deed = deed(person.as_ref(), act, place, address);
         let noted = response.extensions().get::<Noted>();
@@ -66,6 +66,13 @@ pub(crate) async fn keep(State(people): State<People>, request: Request, next: N
         Some(person) => while_they_may(response, people, shown, person),
         None => response,
     }
+}
+
+/// Whether an answer is of something that was done. One that sends a browser elsewhere says so itself.
+fn was_done(response: &Response) -> bool {
+    let is_elsewhere = response.status().is_redirection();
+    response.status().is_success()
+        || (is_elsewhere && response.extensions().get::<Noted>().is_some())
 }
 
 /// Why somebody was not let through.

@@ -10,6 +10,7 @@ use flow::{Timestamp, clock};
 use store::catalog::{Catalog, CatalogError, Digest};
 
 use super::audit::Scribe;
+use super::openid::OpenId;
 use super::password::Passwords;
 use super::permission::covers;
 use super::secret::{self, Secret, TOKEN};
@@ -40,6 +41,7 @@ pub(super) struct SignOn {
     pub(super) passwords: Passwords,
     throttle: Mutex<Throttle>,
     operator: Digest,
+    openid: Option<OpenId>,
 }
 
 impl SignOn {
@@ -53,6 +55,16 @@ impl SignOn {
         self.throttle().succeeded(name, address);
     }
 
+    /// Counts a try that has no name; see [`Throttle::visit`].
+    pub(super) fn visit(&self, address: Option<IpAddr>) -> Result<(), Duration> {
+        self.throttle().visit(address, clock::now())
+    }
+
+    /// It was no guess.
+    pub(super) fn welcome_back(&self, address: Option<IpAddr>) {
+        self.throttle().welcome(address);
+    }
+
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -64,18 +76,23 @@ impl People {
         Self::new(catalog, None)
     }
 
-    /// Where people sign on. The secret is the operator's token, for who can read the data directory.
+    /// Where people sign on, here or by a provider too. The secret is the operator's token, for who can read the data directory.
     ///
     /// # Errors
     ///
     /// The system gives no octets by chance; fatal at start.
-    pub fn with_sign_on(catalog: Catalog, lasting: Lasting) -> std::io::Result<(Self, Secret)> {
+    pub fn with_sign_on(
+        catalog: Catalog,
+        lasting: Lasting,
+        openid: Option<OpenId>,
+    ) -> std::io::Result<(Self, Secret)> {
         let operator = Secret::new(TOKEN)?;
         let sign_on = SignOn {
             lasting,
             passwords: Passwords::default(),
             throttle: Mutex::default(),
             operator: operator.digest(),
+            openid,
         };
         Ok((Self::new(catalog, Some(sign_on)), operator))
     }
@@ -117,6 +134,16 @@ impl People {
             let why = "sign-on is off here: everybody is the operator";
             ApiError::refused(axum::http::StatusCode::CONFLICT, why)
         })
+    }
+
+    /// Sign-on by a provider.
+    ///
+    /// # Errors
+    ///
+    /// 409 where nobody signs on, 404 where there is no provider.
+    pub(super) fn openid(&self) -> Result<&OpenId, ApiError> {
+        let none = || ApiError::not_found("nobody signs on by an OpenID provider here");
+        self.sign_on()?.openid.as_ref().ok_or_else(none)
     }
 
     pub(super) fn catalog(&self) -> &Catalog {

@@ -9,6 +9,7 @@
 //! | `identify` | who it is, by what they show |
 //! | `secret`, `session` | what is shown: by chance, kept as a digest; how long it lasts |
 //! | `password`, `throttle` | hashing that takes little of the machine, guessing that takes long |
+//! | `openid` | sign-on by an OpenID provider |
 //! | `signing` | sign-on, sign-off, the first admin, who am I |
 //! | `own` | one's own password, sessions and tokens |
 //! | `accounts` | who may sign on, for admins |
@@ -19,6 +20,7 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 mod door;
 mod identify;
+pub mod openid;
 pub(crate) mod own;
 mod password;
 mod permission;

@@ -33,27 +33,34 @@ impl Lasting {
 
 /// The secret that a browser shows.
 pub(super) fn shown(headers: &HeaderMap) -> Option<String> {
+    cookie_of(headers, NAME)
+}
+
+/// The value of a cookie.
+pub(super) fn cookie_of(headers: &HeaderMap, name: &str) -> Option<String> {
     let all = headers.get_all(header::COOKIE).iter();
     let mut cookies = all
         .filter_map(|value| value.to_str().ok())
         .flat_map(Cookie::split_parse)
         .flatten();
-    let found = cookies.find(|cookie| cookie.name() == NAME)?;
+    let found = cookies.find(|cookie| cookie.name() == name)?;
     Some(found.value().to_owned())
 }
 
 /// The header that gives a browser its secret, for so long.
 pub(super) fn given(secret: &Secret, whole: Duration) -> Option<HeaderValue> {
-    header_value(secret.text(), i64::try_from(whole.as_secs()).ok()?)
+    cookie(NAME, secret.text(), whole)
 }
 
 /// The header that takes it away.
 pub(super) fn taken() -> Option<HeaderValue> {
-    header_value("", 0)
+    cookie(NAME, "", Duration::ZERO)
 }
 
-fn header_value(value: &str, seconds: i64) -> Option<HeaderValue> {
-    let cookie = Cookie::build((NAME, value))
+/// The header that gives a browser a cookie for so long, with a name that begins with `__Host-`.
+pub(super) fn cookie(name: &str, value: &str, lasting: Duration) -> Option<HeaderValue> {
+    let seconds = i64::try_from(lasting.as_secs()).ok()?;
+    let cookie = Cookie::build((name, value))
         .secure(true)
         .http_only(true)
         .same_site(SameSite::Lax)

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use flow::clock;
@@ -157,14 +157,35 @@ async fn failed(people: &People, name: &str, address: Option<IpAddr>, why: &str)
     people.scribe().refused(deed, clock::now()).await;
 }
 
-/// Begins a session, and answers with its cookie. What the browser showed before is worth nothing from here on, so nobody can have
-/// given it a session that he knows.
+/// Begins a session, and answers with its cookie and who it is.
 pub(super) async fn begin(
     api: &Api,
     account: &Account,
     address: Option<IpAddr>,
     headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
+    let begun = begin_session(api, account, address, headers).await?;
+    let person = Person::of(account, begun.identity, account.role, "", address);
+    let cookie = begun.cookie.map(|cookie| [(header::SET_COOKIE, cookie)]);
+    let shown_name = Some(account.shown_name.clone());
+    let me = Json(Me::of(person, shown_name, &api.people));
+    Ok((cookie, Extension(Noted::by(account)), me).into_response())
+}
+
+/// A session, and the header that gives it to the browser.
+pub(super) struct Begun {
+    identity: Identity,
+    pub(super) cookie: Option<HeaderValue>,
+}
+
+/// Begins a session. What the browser showed before is worth nothing from here on, so nobody can have
+/// given it a session that he knows.
+pub(super) async fn begin_session(
+    api: &Api,
+    account: &Account,
+    address: Option<IpAddr>,
+    headers: &HeaderMap,
+) -> Result<Begun, ApiError> {
     let (people, sign_on) = (&api.people, api.people.sign_on()?);
     let (catalog, lasting, now) = (people.catalog(), sign_on.lasting, clock::now());
     if let Some(earlier) = session::shown(headers)
@@ -193,15 +214,8 @@ pub(super) async fn begin(
         account: account.number,
         session: catalog.begin_session(&new, now).await?,
     };
-    let person = Person::of(account, identity, account.role, "", address);
-    let noted = Noted {
-        who: Some((account.name.clone(), account.number)),
-        ..Noted::object("")
-    };
     let cookie = session::given(&secret, lasting.whole);
-    let cookie = cookie.map(|cookie| [(header::SET_COOKIE, cookie)]);
-    let me = Json(Me::of(person, Some(account.shown_name.clone()), people));
-    Ok((cookie, Extension(noted), me).into_response())
+    Ok(Begun { identity, cookie })
 }
 
 /// Signs off: the session ends here, not only in the browser.

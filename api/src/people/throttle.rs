@@ -65,6 +65,19 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
+    /// Counts a try from an address, at something that has no name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Throttle::attempt`].
+    pub(super) fn visit(
+        &mut self,
+        address: Option<IpAddr>,
+        now: Timestamp,
+    ) -> Result<(), Duration> {
+        pulse(&mut self.addresses, network(address)).beat(ADDRESS, now)
+    }
+
     /// Counts a try, before it is known what becomes of it: many at the same time are many.
     ///
     /// # Errors
@@ -76,10 +89,10 @@ impl Throttle {
         address: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<(), Duration> {
-        pulse(&mut self.addresses, network(address)).beat(ADDRESS, now)?;
+        self.visit(address, now)?;
         let tried = pulse(&mut self.accounts, name.to_owned()).beat(ACCOUNT, now);
         if tried.is_err() {
-            pulse(&mut self.addresses, network(address)).forgive(ADDRESS);
+            self.welcome(address);
         }
         tried
     }
@@ -89,6 +102,11 @@ impl Throttle {
         if let Some(pulse) = self.accounts.get_mut(name) {
             pulse.forgive(ACCOUNT);
         }
+        self.welcome(address);
+    }
+
+    /// The same, of a try that has no name.
+    pub(super) fn welcome(&mut self, address: Option<IpAddr>) {
         if let Some(pulse) = self.addresses.get_mut(&network(address)) {
             pulse.forgive(ADDRESS);
         }

@@ -38,8 +38,8 @@ pub use error::CatalogError;
 pub use imports::{Import, ImportCounts, ImportState};
 pub use merge::merge;
 pub use people::{
-    Account, AccountChange, Act, AuditCheck, AuditQuery, Broken, Deed, Digest, Entry, NewAccount,
-    NewSession, NewToken, PERSON_CHARS_MAX, Role, Session, Token,
+    Account, AccountChange, Act, AuditCheck, AuditQuery, Broken, Deed, Digest, Entry, Identity,
+    NewAccount, NewSession, NewToken, PERSON_CHARS_MAX, Role, Session, Token,
 };
 pub use recordings::{NAME_CHARS_MAX, Note, Recording, RecordingCounts, RecordingState, Viewer};
 pub use tickets::{
@@ -48,7 +48,7 @@ pub use tickets::{
 };
 
 /// The numbered SQL files, in order. One that was released never changes: SQLite remembers its checksum.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (
         1,
         "settings",
@@ -79,6 +79,11 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
         7,
         "tickets",
         include_str!("../../migrations/0007_tickets.sql"),
+    ),
+    (
+        9,
+        "identities",
+        include_str!("../../migrations/0009_identities.sql"),
     ),
 ];
 

@@ -169,10 +169,22 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`CatalogError::Unknown`] if there is no such account; else the catalog can't be written, and nothing has changed.
+    /// [`CatalogError::Unknown`] if there is no such account, [`CatalogError::Wrong`] if it signs on elsewhere; else the catalog can't
+    /// be written. Nothing has changed.
     pub async fn set_password(&self, name: &str, password: &str) -> Result<u64, CatalogError> {
         let writing = || CatalogError::writing("a password");
         let mut transaction = self.begin_writing().await.map_err(writing())?;
+        let is_elsewhere: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM identities JOIN accounts ON number = account WHERE name = ?)",
+        )
+        .bind(name)
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(CatalogError::reading("an account"))?;
+        if is_elsewhere {
+            let why = "this account signs on by OpenID Connect, and has no password";
+            return Err(CatalogError::Wrong(why.to_owned()));
+        }
         let number: Option<u32> =
             sqlx::query_scalar("UPDATE accounts SET password = ? WHERE name = ? RETURNING number")
                 .bind(password)
@@ -278,16 +290,45 @@ async fn update(connection: &mut SqliteConnection, account: &Account) -> Result<
     .bind(account.number)
     .execute(&mut *connection)
     .await?;
-    if account.disabled {
-        for statement in [
-            "DELETE FROM sessions WHERE account = ?",
-            "DELETE FROM tokens WHERE owner = ?",
-        ] {
-            let query = sqlx::query(statement).bind(account.number);
-            query.execute(&mut *connection).await?;
-        }
+    match account.disabled {
+        true => sign_out(connection, account.number).await,
+        false => Ok(()),
+    }
+}
+
+/// Ends all sessions and tokens of an account.
+pub(super) async fn sign_out(
+    connection: &mut SqliteConnection,
+    account: u32,
+) -> Result<(), sqlx::Error> {
+    for statement in [
+        "DELETE FROM sessions WHERE account = ?",
+        "DELETE FROM tokens WHERE owner = ?",
+    ] {
+        let query = sqlx::query(statement).bind(account);
+        query.execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// Makes an account what is said of it now, except for its name. Whoever says so may take the last admin away: the operator is left.
+pub(super) async fn renew(
+    connection: &mut SqliteConnection,
+    account: Account,
+    said: &NewAccount,
+) -> Result<Account, CatalogError> {
+    let account = Account {
+        shown_name: said.shown_name.clone(),
+        email: said.email.clone(),
+        role: said.role,
+        scope: said.scope.clone(),
+        ..account
+    };
+    check(&account)?;
+    update(connection, &account)
+        .await
+        .map_err(CatalogError::writing("an account"))?;
+    Ok(account)
 }
 
 fn check(account: &Account) -> Result<(), CatalogError> {

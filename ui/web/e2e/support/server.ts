@@ -49,7 +49,8 @@ export class Server {
   ): Promise<Server> {
     const folder = await mkdtemp(join(tmpdir(), 'flowreel-e2e-'));
     await writeFile(join(folder, 'flowreel.toml'), config);
-    const ports = ['--http', '127.0.0.1:0', '--listen', '127.0.0.1:0'];
+    const http = more.includes('--http') ? [] : ['--http', '127.0.0.1:0'];
+    const ports = [...http, '--listen', '127.0.0.1:0'];
     const files = ['--config', join(folder, 'flowreel.toml'), '--data-dir', join(folder, 'data')];
     const child = spawn(binary(), [kind, ...files, ...ports, ...more], {
       env: { ...ENVIRONMENT, FLOWREEL_SIGN_ON: signOn },

@@ -62,7 +62,7 @@ class Looking {
       // Whom the server does not know is signed out.
       if (!(error instanceof Failed && error.failure.kind === 'nobody')) throw error;
     }
-    location.assign('/sign-in');
+    location.assign('/sign-in?left=here');
   }
 
   /** Hears why something was refused. */

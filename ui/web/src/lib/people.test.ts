@@ -1,7 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { Permission, Role } from './api/schema';
-import { MAY, may, mayExport, ROLES, rolesWithin, whoCould, wrongPassword } from './people';
+import {
+  MAY,
+  may,
+  mayExport,
+  refusalOf,
+  ROLES,
+  rolesWithin,
+  signOnElsewhere,
+  whoCould,
+  wrongPassword,
+} from './people';
 
 const ALL: Permission[] = ['ask', 'replay', 'record', 'share', 'import', 'rule', 'operate', 'administer'];
 
@@ -62,4 +72,15 @@ it('a password is long, and the same twice', () => {
   expect(wrongPassword('elf letters', 'elf letters')).toMatch(/12/);
   expect(wrongPassword('twelve letters', 'twelve lettres')).toMatch(/differ/);
   expect(wrongPassword('twelve letters', 'twelve letters')).toBe('');
+});
+
+it('what stands in an address is a word with a sentence, or nothing of it is shown', () => {
+  expect(refusalOf(undefined)).toBe('');
+  expect(refusalOf('no_group')).toMatch(/group/);
+  for (const word of ['', '<b>call 0900</b>', 'constructor', '__proto__']) {
+    expect(refusalOf(word)).toBe('It did not work.');
+  }
+  expect(signOnElsewhere('/explore?last=1h&filter=a')).toBe(
+    '/api/v1/sign-on/openid?to=%2Fexplore%3Flast%3D1h%26filter%3Da',
+  );
 });

@@ -59,6 +59,29 @@ function listed(words: string[]): string {
   return all.charAt(0).toUpperCase() + all.slice(1);
 }
 
+/** Why somebody who came back from a provider was not let in: the server's words for it, in sentences. */
+const REFUSALS: Record<string, string> = {
+  provider_down: 'It does not answer now. Try again later, or sign in with a password if you have one here.',
+  stale: 'That took too long, or was begun in another window. Try again.',
+  denied: 'It did not let you in.',
+  not_valid: 'What it said could not be trusted. An admin finds more in the server’s log.',
+  no_group: 'You are in no group that may come in here. An admin can say which one it takes.',
+  name_taken: 'Somebody else has an account of your name here. An admin can help.',
+  no_name: 'It gives no name that an account can have here. An admin can help.',
+  disabled: 'Your account here is disabled. An admin can help.',
+  slowed: 'Too many tries from your network. Try again in a minute.',
+};
+
+/** The sentence for a word in an address. Whatever else stands there is not shown. */
+export function refusalOf(word: string | undefined): string {
+  if (word === undefined) return '';
+  return (Object.hasOwn(REFUSALS, word) ? REFUSALS[word] : undefined) ?? 'It did not work.';
+}
+
+/** The address that signs on elsewhere, and comes back to this page. */
+export const signOnElsewhere = (page: string): string =>
+  `/api/v1/sign-on/openid?to=${encodeURIComponent(page)}`;
+
 /** Characters that a new password has at least; the server asks for the same. */
 export const PASSWORD_MIN = 12;
 
