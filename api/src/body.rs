@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -20,6 +22,15 @@ const BODY_OCTETS_MAX: usize = 2 << 20;
 const STRANGER_OCTETS_MAX: usize = 8 << 10;
 /// How long it may take.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// What a request says in JSON, as it came.
+pub(crate) type Sent<T> = Result<Json<T>, JsonRejection>;
+
+/// What it says, with our own error where it is wrong.
+pub(crate) fn read<T>(sent: Sent<T>) -> Result<T, ApiError> {
+    let Json(read) = sent.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    Ok(read)
+}
 
 /// The middleware.
 pub(crate) async fn read_in_time(request: Request, next: Next) -> Response {

@@ -21,10 +21,12 @@
 //! | [`pages`] | what is at addresses that are no routes, handed in by the binary |
 //! | [`people`] | who asks, and what they may do |
 //! | `guard`, `body` | refuses requests that another site's page made, and bodies that do not come |
+//! | [`chance`] | octets that nobody can guess |
 //! | `headers` | what browsers are told about every answer |
 
 pub mod archive;
 mod body;
+pub mod chance;
 mod comparing;
 mod error;
 mod guard;

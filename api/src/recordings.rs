@@ -2,7 +2,6 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -12,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::ApiError;
 use crate::archive::{ArchiveError, Cut, Leaving, NewNote, Recorded, Wrapping};
+use crate::body::{Sent, read};
 use crate::error::ErrorBody;
 use crate::imports::take_upload;
 use crate::parameters::{Parameters, Segment};
@@ -40,9 +40,9 @@ pub(crate) async fn recordings(
 pub(crate) async fn cut(
     State(api): State<Api>,
     person: Person,
-    body: Result<Json<Cut>, JsonRejection>,
+    body: Sent<Cut>,
 ) -> Result<(StatusCode, Extension<Noted>, Json<Recorded>), ApiError> {
-    let Json(cut) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let cut = read(body)?;
     let recorded = api.archive.cut(&person, cut).await?;
     let noted = Noted::object(&recorded.name);
     Ok((StatusCode::CREATED, Extension(noted), Json(recorded)))
@@ -105,9 +105,9 @@ pub(crate) async fn note(
     State(api): State<Api>,
     person: Person,
     Segment(name): Segment<String>,
-    body: Result<Json<NewNote>, JsonRejection>,
+    body: Sent<NewNote>,
 ) -> Result<(StatusCode, Json<Recorded>), ApiError> {
-    let Json(note) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let note = read(body)?;
     Ok((
         StatusCode::CREATED,
         Json(api.archive.note(&person, &name, note).await?),

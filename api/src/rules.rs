@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use flow::filter::complete::{Completion, complete};
 use flow::site::Rules;
@@ -11,6 +10,7 @@ use serde_json::{Map, Value};
 use utoipa::IntoParams;
 
 use crate::ApiError;
+use crate::body::{Sent, read};
 use crate::error::ErrorBody;
 use crate::parameters::{DEFAULT_LAST, Parameters, soon, window};
 use crate::plant::{LearnedEndpoint, Reclassified};
@@ -33,10 +33,10 @@ pub(crate) async fn catalog_rules(State(api): State<Api>) -> Result<Json<Rules>,
     responses((status = 200, body = Rules), (status = 400, body = ErrorBody), (status = 413, body = ErrorBody)))]
 pub(crate) async fn set_rules(
     State(api): State<Api>,
-    body: Result<Json<Map<String, Value>>, JsonRejection>,
+    body: Sent<Map<String, Value>>,
 ) -> Result<Json<Rules>, ApiError> {
     // By its names only: a list would be taken by places, and an empty one for "no rules at all".
-    let Json(named) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let named = read(body)?;
     let rules = serde_json::from_value(Value::Object(named));
     let rules: Rules = rules.map_err(|error| ApiError::parameter("body", error.to_string()))?;
     api.plant.set_rules(rules).await?;

@@ -1,11 +1,10 @@
 //! Who may sign on, for those who say so.
 
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use flow::{Filter, clock};
+use flow::clock;
 use serde::Deserialize;
 use serde_json::json;
 use store::catalog::{Account, AccountChange, NewAccount, Role};
@@ -14,8 +13,9 @@ use utoipa::ToSchema;
 use super::audit::Noted;
 use super::{Person, password};
 use crate::ApiError;
+use crate::body::{Sent, read};
 use crate::error::ErrorBody;
-use crate::parameters::Segment;
+use crate::parameters::{Segment, filter};
 use crate::router::Api;
 
 /// All accounts, by name.
@@ -49,11 +49,11 @@ pub(crate) struct WantedAccount {
 pub(crate) async fn make_account(
     State(api): State<Api>,
     person: Person,
-    body: Result<Json<WantedAccount>, JsonRejection>,
+    body: Sent<WantedAccount>,
 ) -> Result<Response, ApiError> {
-    let Json(wanted) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let wanted = read(body)?;
     let sign_on = api.people.sign_on()?;
-    Filter::parse(&wanted.scope).map_err(|error| ApiError::filter(&error))?;
+    filter(Some(&wanted.scope))?;
     let hash = match wanted.password {
         None => None,
         Some(password) => {
@@ -82,12 +82,12 @@ pub(crate) async fn make_account(
 pub(crate) async fn change_account(
     State(api): State<Api>,
     Segment(name): Segment<String>,
-    body: Result<Json<AccountChange>, JsonRejection>,
+    body: Sent<AccountChange>,
 ) -> Result<Response, ApiError> {
-    let Json(change) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let change = read(body)?;
     api.people.sign_on()?;
     if let Some(scope) = &change.scope {
-        Filter::parse(scope).map_err(|error| ApiError::filter(&error))?;
+        filter(Some(scope))?;
     }
     let changed = api.people.catalog().change_account(&name, &change).await?;
     let noted = Noted::object(&name).with(json!(change));
@@ -109,9 +109,9 @@ pub(crate) struct ResetPassword {
 pub(crate) async fn reset_password(
     State(api): State<Api>,
     Segment(name): Segment<String>,
-    body: Result<Json<ResetPassword>, JsonRejection>,
+    body: Sent<ResetPassword>,
 ) -> Result<StatusCode, ApiError> {
-    let Json(body) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let body = read(body)?;
     let sign_on = api.people.sign_on()?;
     password::check(&body.password, &name)?;
     let hash = sign_on.passwords.hash(body.password).await?;

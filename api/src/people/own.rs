@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use flow::{Filter, Timestamp, clock};
+use flow::{Timestamp, clock};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::catalog::{NewToken, Role, Session, Token};
@@ -18,8 +17,9 @@ use super::permission::covers;
 use super::secret::{Secret, TOKEN};
 use super::{Identity, Person, password, session, signing};
 use crate::ApiError;
+use crate::body::{Sent, read};
 use crate::error::ErrorBody;
-use crate::parameters::Segment;
+use crate::parameters::{Segment, filter};
 use crate::router::Api;
 
 /// A token lives no longer: one that nobody thinks of any more should end by itself.
@@ -54,9 +54,9 @@ pub(crate) async fn change_password(
     State(api): State<Api>,
     person: Person,
     headers: HeaderMap,
-    body: Result<Json<NewPassword>, JsonRejection>,
+    body: Sent<NewPassword>,
 ) -> Result<Response, ApiError> {
-    let Json(body) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let body = read(body)?;
     let (catalog, sign_on) = (api.people.catalog(), api.people.sign_on()?);
     // Who found a browser that somebody left must not guess here either.
     if let Err(wait) = sign_on.attempt(&person.name, person.address) {
@@ -183,9 +183,9 @@ pub(crate) async fn tokens(
 pub(crate) async fn make_token(
     State(api): State<Api>,
     person: Person,
-    body: Result<Json<WantedToken>, JsonRejection>,
+    body: Sent<WantedToken>,
 ) -> Result<Response, ApiError> {
-    let Json(wanted) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let wanted = read(body)?;
     let now = clock::now();
     if !covers(person.role, wanted.role) {
         let why = "a token may do no more than its owner";
@@ -195,7 +195,7 @@ pub(crate) async fn make_token(
         let why = "a token ends within a year from now";
         return Err(ApiError::parameter("expires_at", why));
     }
-    Filter::parse(&wanted.scope).map_err(|error| ApiError::filter(&error))?;
+    filter(Some(&wanted.scope))?;
     let secret = Secret::new(TOKEN).map_err(|error| {
         let what = "a token could not be made";
         ApiError::because(StatusCode::INTERNAL_SERVER_ERROR, what, &error)

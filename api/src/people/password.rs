@@ -6,8 +6,7 @@ use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
 use axum::http::StatusCode;
 use tokio::sync::Semaphore;
 
-use super::secret::by_chance;
-use crate::ApiError;
+use crate::{ApiError, chance};
 
 /// Characters of a new password. Long ones are good ones; OWASP ASVS 5 (6.2.1, 6.2.9) asks for 8 at least, and to take 64.
 const CHARS_MIN: usize = 12;
@@ -45,7 +44,7 @@ impl Passwords {
     /// 503 if too many wait; 500 if it can't be made.
     pub(super) async fn hash(&self, password: String) -> Result<String, ApiError> {
         let made = self.work(move || {
-            let salt: [u8; 16] = by_chance().ok()?;
+            let salt: [u8; 16] = chance::octets().ok()?;
             let hash = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
             Some(hash.ok()?.to_string())
         });

@@ -1,12 +1,13 @@
 //! What its bearer shows to be known again: 256 bits by chance. Only its digest is kept.
 
 use std::fmt;
-use std::io::Read as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use store::catalog::Digest;
+
+use crate::chance;
 
 /// Before the secret of a token, so that people and programs that look for forgotten secrets know it.
 pub(super) const TOKEN: &str = "flr_";
@@ -21,8 +22,9 @@ impl Secret {
     ///
     /// The system gives no octets by chance; the caller does without the secret.
     pub(super) fn new(word: &str) -> std::io::Result<Self> {
-        let octets: [u8; 32] = by_chance()?;
-        Ok(Self(word.to_owned() + &URL_SAFE_NO_PAD.encode(octets)))
+        Ok(Self(
+            word.to_owned() + &URL_SAFE_NO_PAD.encode(chance::octets::<32>()?),
+        ))
     }
 
     /// What its bearer has to show.
@@ -45,13 +47,6 @@ impl fmt::Debug for Secret {
 /// What is kept of a secret that somebody shows. With 256 bits by chance in it, it takes no salt and no slowness.
 pub(super) fn digest(shown: &str) -> Digest {
     Sha256::digest(shown).into()
-}
-
-/// So many octets by chance.
-pub(super) fn by_chance<const OCTETS: usize>() -> std::io::Result<[u8; OCTETS]> {
-    let mut octets = [0; OCTETS];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut octets)?;
-    Ok(octets)
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -21,6 +20,7 @@ use super::identify::People;
 use super::secret::{Secret, digest};
 use super::{Identity, Permission, Person, password, session};
 use crate::ApiError;
+use crate::body::{Sent, read};
 use crate::error::ErrorBody;
 use crate::router::Api;
 
@@ -98,9 +98,9 @@ pub(crate) async fn sign_on(
     State(api): State<Api>,
     SeenFrom(address): SeenFrom,
     headers: HeaderMap,
-    body: Result<Json<SigningOn>, JsonRejection>,
+    body: Sent<SigningOn>,
 ) -> Result<Response, ApiError> {
-    let Json(body) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let body = read(body)?;
     let (people, sign_on) = (&api.people, api.people.sign_on()?);
     let mut name = body.name.trim().to_lowercase();
     if name.chars().count() > PERSON_CHARS_MAX {
@@ -232,9 +232,9 @@ pub(crate) async fn welcome(
     State(api): State<Api>,
     SeenFrom(address): SeenFrom,
     headers: HeaderMap,
-    body: Result<Json<Welcome>, JsonRejection>,
+    body: Sent<Welcome>,
 ) -> Result<Response, ApiError> {
-    let Json(body) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let body = read(body)?;
     let (catalog, sign_on) = (api.people.catalog(), api.people.sign_on()?);
     let secret = digest(&body.token);
     let used = || {

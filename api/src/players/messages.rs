@@ -16,7 +16,7 @@ use super::show::Show;
 use super::{FRAMES_PER_SECOND_MAX, VIEW_NAME_MAX, VIEWS_MAX};
 use crate::ApiError;
 use crate::error::ErrorBody;
-use crate::parameters::{parse_duration, time};
+use crate::parameters::{self, parse_duration, time};
 use crate::view::View;
 
 /// How much event time before its position a frame shows, if nobody says.
@@ -304,7 +304,7 @@ impl NewPlayer {
         let (from, to) = (instant("from", &self.from)?, instant("to", &self.to)?);
         let program = Program {
             views: self.views,
-            filter: parse_filter(self.filter.as_deref().unwrap_or_default())?,
+            filter: parameters::filter(self.filter.as_deref())?,
             window: length("window", self.window.as_deref())?.unwrap_or(WINDOW),
             scope,
         };
@@ -320,10 +320,6 @@ impl NewPlayer {
         program.check(player.at(Duration::ZERO))?;
         Ok(Show::new(player, Arc::new(program), self.knowledge))
     }
-}
-
-fn parse_filter(text: &str) -> Result<Filter, ApiError> {
-    Filter::parse(text).map_err(|error| ApiError::filter(&error))
 }
 
 /// A length of time, if it was said.
@@ -392,7 +388,9 @@ impl Order {
                 window,
             } => Self::Show(Change {
                 views,
-                filter: filter.as_deref().map(parse_filter).transpose()?,
+                filter: filter
+                    .map(|text| parameters::filter(Some(&text)))
+                    .transpose()?,
                 window: length("window", window.as_deref())?,
             }),
         })

@@ -17,7 +17,6 @@ mod show;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +27,7 @@ use tokio::task::AbortHandle;
 use self::running::{Ask, Running};
 use self::show::Show;
 use crate::ApiError;
+use crate::chance;
 use crate::people::Person;
 
 /// Players at the same time. When there are as many, another is refused (429) until one ends.
@@ -117,7 +117,8 @@ impl Players {
         show: Show,
         ask: Ask,
     ) -> Result<(String, Arc<Running>), ApiError> {
-        let id = new_id().map_err(|error| {
+        // Of the players of those who have not signed on whoever knows the name may listen and command.
+        let id = chance::hex::<16>().map_err(|error| {
             let what = "no name can be made for the player";
             ApiError::because(StatusCode::INTERNAL_SERVER_ERROR, what, &error)
         })?;
@@ -234,11 +235,4 @@ impl Drop for Ending {
 
 fn unknown() -> ApiError {
     ApiError::not_found("there is no such player; it may have ended")
-}
-
-/// 128 bits that nobody guesses, in hex: of the players of those who have not signed on whoever knows the name may listen and command.
-fn new_id() -> std::io::Result<String> {
-    let mut octets = [0_u8; 16];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut octets)?;
-    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
 }

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, Sse};
 use axum::{Extension, Json};
@@ -16,6 +15,7 @@ use super::messages::{CommandBody, Made, NewPlayer, Order, PlayerState};
 use super::running::{Ask, Said};
 use super::show::Moment;
 use crate::ApiError;
+use crate::body::{Sent, read};
 use crate::error::ErrorBody;
 use crate::parameters::{Segment, of_recording};
 use crate::people::Person;
@@ -32,9 +32,9 @@ use crate::view::{Answer, View};
 pub(crate) async fn make(
     State(api): State<Api>,
     person: Person,
-    body: Result<Json<NewPlayer>, JsonRejection>,
+    body: Sent<NewPlayer>,
 ) -> Result<(StatusCode, Extension<Noted>, Json<Made>), ApiError> {
-    let Json(new) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let new = read(body)?;
     let recording = match &new.recording {
         None => None,
         Some(name) => {
@@ -73,10 +73,10 @@ pub(crate) async fn tell(
     State(api): State<Api>,
     person: Person,
     Segment(id): Segment<String>,
-    body: Result<Json<Map<String, Value>>, JsonRejection>,
+    body: Sent<Map<String, Value>>,
 ) -> Result<Json<PlayerState>, ApiError> {
     let player = api.players.find(&person, &id)?;
-    let Json(written) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
+    let written = read(body)?;
     let state = player.order(Order::read(written)?)?;
     Ok(Json(state))
 }

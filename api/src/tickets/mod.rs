@@ -14,7 +14,6 @@ mod story;
 
 use std::net::IpAddr;
 
-use flow::Timestamp;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use store::catalog::{CatalogError, Step, Ticket, TicketEvent, TicketQuery};
@@ -134,9 +133,7 @@ pub enum DeskError {
     Slowed {
         /// In friendly words.
         why: String,
-        /// When the next is taken.
-        until: Timestamp,
-        /// How long that is, seconds.
+        /// How long it is until the next is taken, seconds.
         wait_s: u64,
     },
     /// There is no room for it.

@@ -7,13 +7,11 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use store::catalog::{PAGE_MAX, Step, Ticket, TicketQuery, TicketState};
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::{IntoParams, ToSchema};
@@ -21,6 +19,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::sight::own_part;
 use super::{Desk, DeskError, Here, NewPress, Opened, Press};
 use crate::ApiError;
+use crate::body::{Sent, read};
 use crate::error::ErrorBody;
 use crate::parameters::{Parameters, Segment};
 use crate::people::{Person, SeenFrom};
@@ -38,11 +37,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 fn desk(api: &Api) -> Result<Arc<dyn Desk>, ApiError> {
     let desk = api.desk.clone();
     desk.ok_or_else(|| ApiError::not_found("nobody takes tickets here"))
-}
-
-fn read<T: DeserializeOwned>(body: Result<Json<T>, JsonRejection>) -> Result<T, ApiError> {
-    let Json(body) = body.map_err(|error| ApiError::parameter("body", error.body_text()))?;
-    Ok(body)
 }
 
 /// Where one is seen from, and what that address used in the last ten minutes.
@@ -69,7 +63,7 @@ pub(crate) async fn press(
     State(api): State<Api>,
     person: Person,
     SeenFrom(address): SeenFrom,
-    body: Result<Json<NewPress>, JsonRejection>,
+    body: Sent<NewPress>,
 ) -> Result<Response, ApiError> {
     let new = read(body)?;
     let Some(host) = new.host.or(address) else {
@@ -265,7 +259,7 @@ pub(crate) async fn assign(
     State(api): State<Api>,
     person: Person,
     Segment(number): Segment<u32>,
-    body: Result<Json<Assignment>, JsonRejection>,
+    body: Sent<Assignment>,
 ) -> Result<Json<Ticket>, ApiError> {
     step(&api, &person, number, Step::Assign(read(body)?.to)).await
 }
@@ -278,7 +272,7 @@ pub(crate) async fn comment(
     State(api): State<Api>,
     person: Person,
     Segment(number): Segment<u32>,
-    body: Result<Json<Words>, JsonRejection>,
+    body: Sent<Words>,
 ) -> Result<Json<Ticket>, ApiError> {
     let desk = desk_with(&api, &person, number).await?;
     let is_theirs = desk.show(number).await?.reporter == person.name;
@@ -298,7 +292,7 @@ pub(crate) async fn escalate(
     State(api): State<Api>,
     person: Person,
     Segment(number): Segment<u32>,
-    body: Result<Json<Words>, JsonRejection>,
+    body: Sent<Words>,
 ) -> Result<Json<Ticket>, ApiError> {
     step(&api, &person, number, Step::Escalate(read(body)?.text)).await
 }
@@ -312,7 +306,7 @@ pub(crate) async fn merge(
     State(api): State<Api>,
     person: Person,
     Segment(number): Segment<u32>,
-    body: Result<Json<Merging>, JsonRejection>,
+    body: Sent<Merging>,
 ) -> Result<Json<Ticket>, ApiError> {
     step(&api, &person, number, Step::Merge(read(body)?.into)).await
 }
@@ -326,7 +320,7 @@ pub(crate) async fn close(
     State(api): State<Api>,
     person: Person,
     Segment(number): Segment<u32>,
-    body: Result<Json<Words>, JsonRejection>,
+    body: Sent<Words>,
 ) -> Result<Json<Ticket>, ApiError> {
     step(&api, &person, number, Step::Close(read(body)?.text)).await
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use api::archive::{ArchiveError, Recorded};
+use api::chance;
 use api::people::Person;
 use collector::capture::{CaptureError, CaptureFile, Selection};
 use collector::decode::Decoder;
@@ -20,7 +21,6 @@ use store::recording::Held;
 use store::{Slice, Store};
 use tokio::sync::mpsc;
 
-use super::cutting::by_chance;
 use super::failing::{failed, of_store};
 use super::folders::{partial, place, remove_folder};
 use super::{NOBODY, RunningArchive, author, counts};
@@ -128,7 +128,7 @@ impl RunningArchive {
         let now = clock::now();
         let recording = Recording {
             number: 0,
-            id: by_chance::<16>().map_err(failed("no id can be made"))?,
+            id: chance::hex::<16>().map_err(failed("no id can be made"))?,
             name,
             state: RecordingState::Making,
             slice: Slice {

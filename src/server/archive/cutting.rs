@@ -1,10 +1,10 @@
 //! A new recording: which time, which flows, and what of the tape is pinned for it. Nothing has to run beforehand.
 
-use std::io::Read as _;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use api::archive::{ArchiveError, Cut, Recorded};
+use api::chance;
 use api::people::Person;
 use flow::clock::Stopwatch;
 use flow::{Filter, Timestamp, clock};
@@ -144,7 +144,7 @@ impl RunningArchive {
     fn new_recording(&self, name: String, slice: Slice) -> Result<Recording, ArchiveError> {
         Ok(Recording {
             number: 0,
-            id: by_chance::<16>().map_err(failed("no id can be made"))?,
+            id: chance::hex::<16>().map_err(failed("no id can be made"))?,
             name,
             state: RecordingState::Referenced,
             slice,
@@ -379,13 +379,6 @@ pub(crate) async fn pins(
         }
     }
     Ok(pins)
-}
-
-/// As many octets by chance, as hex digits.
-pub(crate) fn by_chance<const OCTETS: usize>() -> std::io::Result<String> {
-    let mut octets = [0_u8; OCTETS];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut octets)?;
-    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
 }
 
 #[cfg(test)]

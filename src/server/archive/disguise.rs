@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 
 use api::archive::ArchiveError;
+use api::chance;
 use collector::rewrite::{Anonymizer, Key};
 use flow::address::{narrow, widen};
 use flow::clock;
@@ -13,7 +14,6 @@ use sha2::{Digest as _, Sha256};
 use store::recording::OtherAddresses;
 
 use super::RunningArchive;
-use super::cutting::by_chance;
 use super::failing::failed;
 
 /// The setting of the catalog that holds the key which is made by chance.
@@ -41,7 +41,7 @@ impl RunningArchive {
         if let Some(known) = self.catalog.setting::<String>(SETTING).await? {
             return known.parse::<Key>().map_err(failed("the catalog's key"));
         }
-        let text = by_chance::<32>().map_err(failed("no key can be made"))?;
+        let text = chance::hex::<32>().map_err(failed("no key can be made"))?;
         let key = text.parse::<Key>().map_err(failed("no key can be made"))?;
         self.catalog.set_setting(SETTING, &text).await?;
         Ok(key)

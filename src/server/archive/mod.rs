@@ -45,7 +45,7 @@ use store::question::Window;
 use store::recording::Held;
 use tokio::sync::{Mutex as AsyncMutex, RwLock, watch};
 
-pub(crate) use self::cutting::{by_chance, pins};
+pub(crate) use self::cutting::pins;
 use self::failing::failed;
 pub(crate) use self::shelf::{Shelf, lock as lock_tables};
 use super::plant::Naming;

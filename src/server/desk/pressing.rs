@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use api::chance;
 use api::tickets::{DeskError, Press};
 use flow::filter::{Condition, Expr, Side};
 use flow::{Filter, Timestamp, clock};
@@ -14,7 +15,6 @@ use store::question::Window;
 
 use super::asking::client;
 use super::{NOW, RunningDesk, of_archive};
-use crate::server::archive::by_chance;
 
 /// How long a press waits for the store to say which servers the host used.
 const SERVERS_WAIT: Duration = Duration::from_secs(2);
@@ -30,14 +30,13 @@ impl RunningDesk {
             .take(&press.reporter, at);
         taken.map_err(|early| DeskError::Slowed {
             why: early.words(at),
-            until: early.until,
             wait_s: early.wait_s(at),
         })?;
         let servers = self.servers_of(press.host, at).await;
         let site = self.site_of(press.host);
         let filter = scope(press.host, servers.as_ref(), &site);
         let new = NewTicket {
-            id: by_chance::<16>().map_err(|error| DeskError::Failed {
+            id: chance::hex::<16>().map_err(|error| DeskError::Failed {
                 what: "no id can be made".to_owned(),
                 source: error.into(),
             })?,
