@@ -15,6 +15,7 @@ use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::ConfigArgs;
+use crate::server::outgoing::config::MailConfig;
 
 /// Everything that can be set. A name that is not here is an error.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,6 +34,12 @@ pub(crate) struct Config {
     pub(crate) tls: Option<TlsConfig>,
     /// Whom requests come through.
     pub(crate) proxies: ProxiesConfig,
+    /// Where people find the pages, `https://flows.example.com`: for links in what is sent to them; without it there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) public_address: Option<String>,
+    /// Where mail goes out; none does if it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mail: Option<MailConfig>,
     /// Without sign-on, whether `http` may be an address that other machines reach: anybody there reads everything, and changes
     /// nothing.
     pub(crate) i_know_there_is_no_sign_on: bool,
@@ -159,6 +166,8 @@ impl Default for Config {
             sessions: SessionsConfig::default(),
             tls: None,
             proxies: ProxiesConfig::default(),
+            public_address: None,
+            mail: None,
             i_know_there_is_no_sign_on: false,
             fields: None,
             log: LogConfig::default(),
@@ -237,8 +246,11 @@ impl Config {
         Ok(toml::to_string(&all)?)
     }
 
-    /// Looks whether the store's password can be read, as `serve` will read it at its start.
+    /// Looks whether the passwords can be read, as `serve` will read them at its start.
     pub(crate) fn check_password_file(&self) -> Result<()> {
+        if let Some(mail) = &self.mail {
+            mail.credentials()?;
+        }
         match &self.store.password_file {
             Some(path) => std::fs::read_to_string(path)
                 .map(drop)
@@ -254,10 +266,25 @@ impl Config {
         }
         crate::telemetry::filter(&self.log.level)?;
         store::catalog::check_rules(&self.rules())?;
+        self.check_public_address()?;
+        self.mail.as_ref().map_or(Ok(()), MailConfig::check)?;
         self.store.check()?;
         self.tape.check()?;
         field_table(self.fields.as_deref())?;
         Ok(())
+    }
+
+    fn check_public_address(&self) -> Result<()> {
+        let Some(address) = &self.public_address else {
+            return Ok(());
+        };
+        let is_shown = !address.chars().any(char::is_whitespace) && !address.ends_with('/');
+        if is_shown && (address.starts_with("https://") || address.starts_with("http://")) {
+            return Ok(());
+        }
+        bail!(
+            "public_address = '{address}': it begins with https:// or http://, and ends without /"
+        );
     }
 
     /// Looks whether others would reach a server on which nobody signs on.
@@ -420,6 +447,16 @@ mod tests {
             ("[tape]\nmax_octets = 'many'", "max_octets"),
             ("sign_on = 'off'\nhttp = '0.0.0.0:8080'", "sign-on is off"),
             ("sign_on = 'maybe'", "sign_on"),
+            ("public_address = 'flows.example'", "public_address"),
+            ("[mail]\nhost = 'mx.example'\nfrom = 'nobody'", "mail.from"),
+            (
+                "[mail]\nhost = 'mx.example'\nfrom = 'a@b.example'\ntls = 'off'",
+                "mail.tls = 'off'",
+            ),
+            (
+                "[mail]\nhost = 'mx.example'\nfrom = 'a@b.example'\nuser = 'a'",
+                "mail.password_file",
+            ),
             ("[sessions]\nidle_minutes = 0", "sessions.idle_minutes"),
             ("[tape]\ndir = 'elsewhere'", "tape.dir cannot be set"),
             ("[log]\nlevel = 'loud'", "log.level = 'loud'"),

@@ -9,6 +9,7 @@ pub(crate) mod injury;
 pub(crate) mod lab;
 pub(crate) mod ledger;
 pub(crate) mod listening;
+pub(crate) mod peers;
 pub(crate) mod people;
 pub(crate) mod place;
 pub(crate) mod sql;

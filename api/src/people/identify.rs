@@ -119,7 +119,7 @@ impl People {
         })
     }
 
-    pub(super) fn catalog(&self) -> &Catalog {
+    pub(crate) fn catalog(&self) -> &Catalog {
         &self.0.catalog
     }
 

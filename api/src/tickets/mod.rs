@@ -20,6 +20,7 @@ use store::catalog::{CatalogError, Step, Ticket, TicketEvent, TicketQuery};
 use utoipa::ToSchema;
 
 pub use bulletin::Bulletin;
+pub use sight::may_see;
 pub use story::{ApplicationStory, Measures, Side, Story, StoryLine};
 
 /// Takes tickets, and works them. All methods may touch disk and store.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use flow::address::widen;
 use flow::{Filter, FlowBatch};
-use store::catalog::{Role, Ticket};
+use store::catalog::{Account, Role, Ticket};
 
 use super::{Opened, StoryLine};
 use crate::people::{Identity, Permission, Person};
@@ -72,6 +72,14 @@ impl Person {
             Some(only) => its.is_ok_and(|its| its.expr() == only.expr()),
         }
     }
+}
+
+/// Whether somebody who has this account may see a ticket: nothing of one is sent to whom its page is shut.
+pub fn may_see(account: &Account, ticket: &Ticket) -> bool {
+    let identity = Identity::Proxy {
+        account: account.number,
+    };
+    Person::of(account, identity, account.role, "", None).may_see(ticket)
 }
 
 /// What somebody sees of a ticket who does not see every flow: themselves, if it is about them, and nothing of others.
