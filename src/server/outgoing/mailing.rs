@@ -123,10 +123,12 @@ fn only_ticket(due: &Due) -> Option<u32> {
 }
 
 fn subject(due: &Due) -> String {
-    let first = due.messages.first().map(|(message, _)| &message.subject);
+    // What people write is not to be read as an encoded word (RFC 2047), which could hold anything.
+    let first = due.messages.first();
+    let first = first.map(|(message, _)| message.subject.replace("=?", "= ?"));
     match due.messages.len() {
         many if many > 1 && only_ticket(due).is_none() => format!("{many} news of tickets"),
-        _ => first.cloned().unwrap_or_default(),
+        _ => first.unwrap_or_default(),
     }
 }
 
