@@ -1,5 +1,6 @@
 //! The configuration: one TOML file, the environment, flags; the later wins.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::ConfigArgs;
-use crate::server::outgoing::config::MailConfig;
+use crate::server::outgoing::config::{MailConfig, WebhookConfig};
 
 /// Everything that can be set. A name that is not here is an error.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +41,9 @@ pub(crate) struct Config {
     /// Where mail goes out; none does if it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mail: Option<MailConfig>,
+    /// Other systems that are told what becomes of tickets, sixteen at most.
+    #[serde(rename = "webhook", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) webhooks: Vec<WebhookConfig>,
     /// Without sign-on, whether `http` may be an address that other machines reach: anybody there reads everything, and changes
     /// nothing.
     pub(crate) i_know_there_is_no_sign_on: bool,
@@ -64,6 +68,9 @@ pub(crate) struct Config {
     #[serde(rename = "exporter", skip_serializing_if = "Vec::is_empty")]
     pub(crate) exporters: Vec<ExporterName>,
 }
+
+/// Webhooks, each with a task of its own.
+const WEBHOOKS_MAX: usize = 16;
 
 /// Whether people sign on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +175,7 @@ impl Default for Config {
             proxies: ProxiesConfig::default(),
             public_address: None,
             mail: None,
+            webhooks: Vec::new(),
             i_know_there_is_no_sign_on: false,
             fields: None,
             log: LogConfig::default(),
@@ -251,6 +259,9 @@ impl Config {
         if let Some(mail) = &self.mail {
             mail.credentials()?;
         }
+        for hook in &self.webhooks {
+            hook.secrets()?;
+        }
         match &self.store.password_file {
             Some(path) => std::fs::read_to_string(path)
                 .map(drop)
@@ -268,9 +279,22 @@ impl Config {
         store::catalog::check_rules(&self.rules())?;
         self.check_public_address()?;
         self.mail.as_ref().map_or(Ok(()), MailConfig::check)?;
+        self.check_webhooks()?;
         self.store.check()?;
         self.tape.check()?;
         field_table(self.fields.as_deref())?;
+        Ok(())
+    }
+
+    fn check_webhooks(&self) -> Result<()> {
+        if self.webhooks.len() > WEBHOOKS_MAX {
+            bail!("there are more than {WEBHOOKS_MAX} of [[webhook]]");
+        }
+        self.webhooks.iter().try_for_each(WebhookConfig::check)?;
+        let names: BTreeSet<&str> = self.webhooks.iter().map(|it| it.name.as_str()).collect();
+        if names.len() < self.webhooks.len() {
+            bail!("two of [[webhook]] have the same name");
+        }
         Ok(())
     }
 
@@ -456,6 +480,14 @@ mod tests {
             (
                 "[mail]\nhost = 'mx.example'\nfrom = 'a@b.example'\nuser = 'a'",
                 "mail.password_file",
+            ),
+            (
+                "[[webhook]]\nname = 'desk'\nurl = 'http://10.0.0.1/'\nsecret_file = '/s'",
+                "https://",
+            ),
+            (
+                "[[webhook]]\nname = 'mail'\nurl = 'https://d.example/'\nsecret_file = '/s'",
+                "webhook.name = 'mail'",
             ),
             ("[sessions]\nidle_minutes = 0", "sessions.idle_minutes"),
             ("[tape]\ndir = 'elsewhere'", "tape.dir cannot be set"),

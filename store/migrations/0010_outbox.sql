@@ -38,16 +38,6 @@ CREATE INDEX outbox_attachments_of ON outbox_attachments (message);
 -- Whoever has an address may do without mail.
 ALTER TABLE accounts ADD COLUMN mail INTEGER NOT NULL DEFAULT 1 CHECK (mail IN (0, 1));
 
--- How other systems call a ticket: for people, for programs, and where it is to be seen.
-CREATE TABLE ticket_elsewhere (
-    ticket    INTEGER NOT NULL REFERENCES tickets (number) ON DELETE CASCADE,
-    system    TEXT NOT NULL,
-    reference TEXT NOT NULL,
-    key       TEXT NOT NULL,
-    link      TEXT NOT NULL,
-    PRIMARY KEY (ticket, system)
-) STRICT, WITHOUT ROWID;
-
 -- The last event of a ticket that was told. What was before there was an outbox is not told.
 INSERT INTO settings (key, value)
 SELECT 'told_event', CAST(coalesce(max(number), 0) AS TEXT) FROM ticket_events;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use lettre::message::Mailbox;
 use serde::{Deserialize, Serialize};
+use store::catalog::{MAIL, TicketEventKind};
 
 /// The mail server that takes what is to go out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -93,6 +94,85 @@ impl MailConfig {
             .transpose()
     }
 }
+
+/// A system that is told what becomes of tickets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WebhookConfig {
+    /// As people here call it: lower case, without spaces.
+    pub(crate) name: String,
+    /// Where it is told, by HTTPS; by HTTP on this machine only.
+    pub(crate) url: String,
+    /// A file with the secret that both share, of 16 characters or more: by it the receiver knows who calls.
+    pub(crate) secret_file: PathBuf,
+    /// What stands in the header `Authorization`, in a file: `Bearer …` or `Basic …`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) authorization_file: Option<PathBuf>,
+    /// The kinds of events that it is told, `pressed`, `closed` …; all if left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) events: Vec<TicketEventKind>,
+    /// For HTTP to other machines: whether everybody on the way may read it.
+    #[serde(default)]
+    pub(crate) i_know_it_is_in_the_clear: bool,
+}
+
+impl WebhookConfig {
+    /// Looks whether it can be.
+    pub(crate) fn check(&self) -> Result<()> {
+        let name = &self.name;
+        let is_name = |letter: char| {
+            letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-_.".contains(letter)
+        };
+        if name.is_empty() || name == MAIL || !name.chars().all(is_name) {
+            bail!(
+                "webhook.name = '{name}': lower case letters, digits, - _ and . make a name, and '{MAIL}' is none"
+            );
+        }
+        let uri: ureq::http::Uri = self
+            .url
+            .parse()
+            .with_context(|| format!("webhook '{name}': url"))?;
+        let (scheme, host) = (
+            uri.scheme_str().unwrap_or_default(),
+            uri.host().unwrap_or_default(),
+        );
+        let is_private = scheme == "https" || is_here(host) || self.i_know_it_is_in_the_clear;
+        if !["http", "https"].contains(&scheme) || host.is_empty() || !is_private {
+            bail!(
+                "webhook '{name}': url begins with https://, or is on this machine, or i_know_it_is_in_the_clear is set"
+            );
+        }
+        if uri
+            .authority()
+            .is_some_and(|place| place.as_str().contains('@'))
+        {
+            bail!("webhook '{name}': a password does not belong into url: name authorization_file");
+        }
+        Ok(())
+    }
+
+    /// The secret, and what stands in the header `Authorization`.
+    ///
+    /// # Errors
+    ///
+    /// A file can't be read, or the secret is guessed too easily.
+    pub(crate) fn secrets(&self) -> Result<(String, Option<String>)> {
+        let setting = |what: &str| format!("webhook '{}': {what}", self.name);
+        let shared = secret(&setting("secret_file"), &self.secret_file)?;
+        if shared.len() < SECRET_OCTETS_MIN {
+            bail!(
+                "{}: it has fewer than {SECRET_OCTETS_MIN} characters",
+                setting("secret_file")
+            );
+        }
+        let shown = self.authorization_file.as_deref();
+        let shown = shown.map(|path| secret(&setting("authorization_file"), path));
+        Ok((shared, shown.transpose()?))
+    }
+}
+
+/// Characters of a secret that is not guessed.
+const SECRET_OCTETS_MIN: usize = 16;
 
 /// What a file keeps secret, without the end of its line.
 ///

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flow::clock;
-use store::catalog::{Catalog, CatalogError, NewMessage, Receiver, Untold};
+use store::catalog::{Catalog, CatalogError, NewMessage, Receiver, TicketEventKind, Untold};
 use tokio::sync::Notify;
 
+use super::calling;
 use super::letters::{self, Told};
 use super::stats::Stats;
 
@@ -20,6 +21,8 @@ pub(super) struct Following {
     pub(super) catalog: Catalog,
     /// Whether there is a way for mail.
     pub(super) mails: bool,
+    /// Those that webhooks are told, by their names and the kinds of events; all if none is named.
+    pub(super) hooks: Vec<(String, Vec<TicketEventKind>)>,
     /// Where the pages are, for links.
     pub(super) pages: Option<String>,
     pub(super) stats: Arc<Stats>,
@@ -56,6 +59,7 @@ impl Following {
             if self.mails {
                 messages.extend(self.mails_of(one).await?);
             }
+            messages.extend(self.calls_of(one));
         }
         let now = clock::now();
         let added = self.catalog.tell_events(last, &messages, now).await?;
@@ -67,6 +71,24 @@ impl Following {
             );
         }
         Ok(true)
+    }
+
+    /// What webhooks are told of it. What an account of a hook's name did is known there.
+    fn calls_of(&self, untold: &Untold) -> impl Iterator<Item = NewMessage> {
+        let (ticket, event) = (&untold.ticket, &untold.event);
+        let told = self.hooks.iter().filter(|(name, kinds)| {
+            *name != event.who && (kinds.is_empty() || kinds.contains(&event.kind))
+        });
+        let pages = self.pages.as_deref();
+        told.filter_map(move |(name, _)| {
+            Some(NewMessage {
+                to: Receiver::Hook(name.clone()),
+                ticket: Some(ticket.number),
+                subject: format!("Ticket {}: {}", ticket.number, event.kind.name()),
+                body: calling::facts(ticket, event, pages).ok()?,
+                attachments: Vec::new(),
+            })
+        })
     }
 
     /// Mails to who reported the ticket and who works on it.

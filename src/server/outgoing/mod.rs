@@ -1,4 +1,4 @@
-//! What goes out of the house: mail.
+//! What goes out of the house: mail, and calls of webhooks.
 //!
 //! | file | holds |
 //! |---|---|
@@ -8,12 +8,14 @@
 //! | `sending` | a channel's task: what waits, one after the other |
 //! | `backoff` | when something that was not sent is tried again |
 //! | `mailing` | mail by SMTP |
+//! | `calling` | webhooks by HTTP |
 //! | `stats` | what went out, and what did not |
 //!
 //! The queue is the catalog's (`store/src/catalog/outbox`): at most 10,000 messages wait, what is beyond is refused and counted in
 //! `flowreel_outgoing_refused_messages_total`.
 
 mod backoff;
+mod calling;
 pub(crate) mod config;
 mod following;
 mod letters;
@@ -30,6 +32,7 @@ use store::catalog::{Catalog, MAIL};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle as Task;
 
+use self::calling::Caller;
 use self::following::Following;
 use self::mailing::Mailer;
 use self::sending::Sending;
@@ -63,6 +66,15 @@ impl RunningOutgoing {
                 wake: Arc::default(),
             });
         }
+        for hook in &config.webhooks {
+            channels.push(Sending {
+                channel: hook.name.clone(),
+                catalog: catalog.clone(),
+                carrier: Box::new(Caller::new(hook)?),
+                stats: stats.clone(),
+                wake: Arc::default(),
+            });
+        }
         let names: Vec<&str> = channels.iter().map(|it| it.channel.as_str()).collect();
         catalog.give_up_others(&names, clock::now()).await?;
         if channels.is_empty() {
@@ -82,6 +94,11 @@ impl RunningOutgoing {
             let following = Following {
                 catalog: catalog.clone(),
                 mails: config.mail.is_some(),
+                hooks: config
+                    .webhooks
+                    .iter()
+                    .map(|hook| (hook.name.clone(), hook.events.clone()))
+                    .collect(),
                 pages: config.public_address.clone(),
                 stats: this.stats.clone(),
                 news: this.news.clone(),
