@@ -1,5 +1,9 @@
 //! The configuration: one TOML file, the environment, flags; the later wins.
 
+// The file is read by fuzzing too, by its path.
+#[path = "config/outgoing.rs"]
+mod outgoing;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -16,7 +20,7 @@ use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::ConfigArgs;
-use crate::server::outgoing::config::{MailConfig, WebhookConfig};
+pub(crate) use outgoing::{MailConfig, MailTls, WebhookConfig};
 
 /// Everything that can be set. A name that is not here is an error.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -146,20 +146,20 @@ pub(crate) async fn drop_message(
 /// Where a mail goes that tries the way.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Test {
+pub(crate) struct MailTest {
     /// An e-mail address.
     to: String,
 }
 
 /// Sends a mail to see that mail arrives.
-#[utoipa::path(post, path = "/api/v1/outgoing/test", tag = "outgoing", request_body = Test,
+#[utoipa::path(post, path = "/api/v1/outgoing/test", tag = "outgoing", request_body = MailTest,
     responses((status = 202), (status = 400, body = ErrorBody), (status = 409, body = ErrorBody)))]
 pub(crate) async fn test(
     State(api): State<Api>,
     person: Person,
-    body: Sent<Test>,
+    body: Sent<MailTest>,
 ) -> Result<Response, ApiError> {
-    let Test { to } = read(body)?;
+    let MailTest { to } = read(body)?;
     let outgoing = outgoing(&api)?;
     if outgoing.mail().is_none() {
         let why = "mail is not set up: the configuration has no [mail]";
@@ -208,20 +208,20 @@ pub(crate) async fn mail_wish(
 /// Whether mail is wanted.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Wanted {
+pub(crate) struct WantedMail {
     /// It is.
     is_wanted: bool,
 }
 
 /// Says whether one wants mail.
-#[utoipa::path(put, path = "/api/v1/me/mail", tag = "people", request_body = Wanted,
+#[utoipa::path(put, path = "/api/v1/me/mail", tag = "people", request_body = WantedMail,
     responses((status = 200, body = MailWish), (status = 400, body = ErrorBody)))]
 pub(crate) async fn want_mail(
     State(api): State<Api>,
     person: Person,
-    body: Sent<Wanted>,
+    body: Sent<WantedMail>,
 ) -> Result<Json<MailWish>, ApiError> {
-    let Wanted { is_wanted } = read(body)?;
+    let WantedMail { is_wanted } = read(body)?;
     let (account, catalog) = (own::account(&person)?, api.people.catalog());
     catalog.want_mail(account, is_wanted).await?;
     Ok(Json(catalog.mail_wish(account).await?))

@@ -17,8 +17,8 @@ use store::catalog::{Due, Ticket, TicketEvent};
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use super::config::WebhookConfig;
 use super::sending::{Carrier, Failure};
+use crate::config::WebhookConfig;
 
 /// How long a call may take in all.
 const CALL_WAIT: Duration = Duration::from_secs(15);

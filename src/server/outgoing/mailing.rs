@@ -12,8 +12,8 @@ use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use store::catalog::Due;
 
-use super::config::{MailConfig, MailTls};
 use super::sending::{Carrier, Failure};
+use crate::config::{MailConfig, MailTls};
 
 /// How long one command may take, and how long a whole mail.
 const COMMAND_WAIT: Duration = Duration::from_secs(20);

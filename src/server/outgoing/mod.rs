@@ -2,7 +2,6 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `config` | where it goes |
 //! | `following` | what becomes of tickets, made into messages |
 //! | `letters` | the words of mails |
 //! | `sending` | a channel's task: what waits, one after the other |
@@ -16,7 +15,6 @@
 
 mod backoff;
 mod calling;
-pub(crate) mod config;
 mod following;
 mod letters;
 pub(crate) mod mailing;

@@ -49,7 +49,11 @@ const server = new SMTPServer({
         inReplyTo: mail.inReplyTo,
         text: mail.text,
         html: mail.html,
-        attachments: mail.attachments.map(({ filename, contentType, size }) => ({ filename, contentType, size })),
+        attachments: mail.attachments.map(({ filename, contentType, size }) => ({
+          filename,
+          contentType,
+          size,
+        })),
       };
       process.stdout.write(`${JSON.stringify(line)}\n`);
       done();
@@ -57,7 +61,7 @@ const server = new SMTPServer({
   },
 });
 // A connection that ends in the middle is none of this program's business.
-server.on('error', () => {});
+server.on('error', () => undefined);
 server.listen(Number(told.port ?? 0), '127.0.0.1', () => {
   process.stdout.write(`port ${String(server.server.address().port)}\n`);
 });
