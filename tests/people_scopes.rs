@@ -30,32 +30,39 @@ fn office() -> (Office, Visitor) {
             json!({"name": name, "role": "engineer", "scope": scope, "password": PASSWORD});
         assert_eq!(admin.send("POST", "/api/v1/accounts", &wanted).status, 201);
     }
+    hear(&office, &mut admin, &[(ANNA, 443, 1000), (BEN, 443, 7000)]);
+    (office, admin)
+}
+
+/// Sends flows of client and server, the server's port and octets, in one datagram, and waits until they are stored.
+fn hear(office: &Office, admin: &mut Visitor, flows: &[([&str; 2], u16, u32)]) {
     let now_s = u32::try_from(clock::now().seconds()).unwrap();
     let header = FixedHeader {
         uptime_ms: 3_600_000,
         unix_seconds: now_s,
         ..FixedHeader::default()
     };
-    let records = [(ANNA, 1000), (BEN, 7000)].map(|([client, server], octets)| FixedRecord {
-        src: client.parse().unwrap(),
-        dst: server.parse().unwrap(),
-        src_port: 50_000,
-        dst_port: 443,
-        protocol: 6,
-        packets: 10,
-        octets,
-        first_ms: 3_540_000,
-        last_ms: 3_550_000,
-        ..FixedRecord::default()
-    });
-    let sent = datagram(FixedVersion::V5, header, &records);
+    let records = flows
+        .iter()
+        .map(|([client, server], port, octets)| FixedRecord {
+            src: client.parse().unwrap(),
+            dst: server.parse().unwrap(),
+            src_port: 50_000,
+            dst_port: *port,
+            protocol: 6,
+            packets: 10,
+            octets: *octets,
+            first_ms: 3_540_000,
+            last_ms: 3_550_000,
+            ..FixedRecord::default()
+        });
+    let sent = datagram(FixedVersion::V5, header, &records.collect::<Vec<_>>());
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.send_to(&sent, office.server.udp()).unwrap();
-    eventually("both flows are stored", || {
+    eventually("the flows are stored", || {
         let rows = admin.get("/api/v1/flows?last=10m").json();
-        (rows["flows"].as_array()?.len() == 2).then_some(())
+        (rows["flows"].as_array()?.len() == flows.len()).then_some(())
     });
-    (office, admin)
 }
 
 /// Whether an answer tells of a flow.
@@ -245,4 +252,107 @@ fn a_recording_and_a_player_are_within_the_scope_of_who_made_them() {
         names.iter().map(|one| &one["name"]).collect::<Vec<_>>(),
         ["of both"]
     );
+}
+
+/// One host uses two applications, and whoever works its ticket sees one of them.
+#[test]
+fn a_ticket_is_told_within_the_scope_of_who_works_on_it() {
+    let office = Office::with_a_store();
+    let mut admin = office.first_admin();
+    let applications =
+        [("orders", 5432), ("mail", 25)].map(|(name, port)| json!({"name": name, "ports": [port]}));
+    let rules = json!({"application": applications});
+    assert_eq!(admin.send("PUT", "/api/v1/rules", &rules).status, 200);
+    for (name, role, scope) in [
+        ("olga", "help_desk", "app orders"),
+        ("max", "help_desk", "app mail"),
+        ("eve", "end_user", ""),
+    ] {
+        let wanted = json!({"name": name, "role": role, "scope": scope, "password": PASSWORD});
+        assert_eq!(admin.send("POST", "/api/v1/accounts", &wanted).status, 201);
+    }
+    let host = ANNA[0];
+    let [orders, mail, other] = ["10.2.0.1", "10.8.0.1", "10.9.9.9"];
+    let flows = [
+        ([host, orders], 5432, 1000),
+        ([host, mail], 25, 7000),
+        // A colleague's, which is in the recording as they use the same server.
+        ([other, mail], 25, 3000),
+    ];
+    hear(&office, &mut admin, &flows);
+    let press = json!({"host": host, "application": "orders", "words": "slow"});
+    let pressed = admin.send("POST", "/api/v1/tickets", &press);
+    assert_eq!(pressed.status, 201, "{}", pressed.text);
+    let ticket = format!("/api/v1/tickets/{}", pressed.json()["number"]);
+    let applications = |opened: &Value| {
+        let all = opened["story"]["applications"].as_array().unwrap().iter();
+        let mut names: Vec<String> = all
+            .map(|one| one["application"].as_str().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    let whole = eventually("the story is made", || {
+        let opened = admin.get(&ticket).json();
+        (!opened["story"].is_null()).then_some(opened)
+    });
+    assert_eq!(applications(&whole), ["mail", "orders"]);
+    assert_eq!(whole["servers"], json!([orders, mail]));
+    assert!(tells(&admin.get(&ticket).text, [mail, "mail"]));
+
+    let mut olga = office.signed_on("olga");
+    // Made when she looks, and kept: the same twice.
+    let opened = [0; 2].map(|_| olga.get(&ticket).json());
+    assert_eq!(opened[0], opened[1]);
+    let opened = &opened[0];
+    assert_eq!(applications(opened), ["orders"]);
+    assert_eq!(opened["servers"], json!([orders]));
+    let recording = opened["recording"].as_str().unwrap().replace(' ', "%20");
+    let picture = olga.get(&format!("{ticket}/picture.svg"));
+    assert_eq!(picture.status, 200);
+    assert!(picture.body().contains("orders"));
+    for address in [
+        ticket.clone(),
+        format!("{ticket}/picture.svg"),
+        "/api/v1/tickets".to_owned(),
+        format!("/api/v1/recordings/{recording}"),
+        format!("/api/v1/top/conversations,applications?recording={recording}"),
+        format!("/api/v1/flows?recording={recording}"),
+    ] {
+        let body = shared(&mut olga, &address);
+        assert!(
+            !tells(&body, [mail, "mail"]) && !body.contains(other),
+            "{address}: {body}"
+        );
+    }
+    let replayed = shared(
+        &mut olga,
+        &format!("/api/v1/top/servers?recording={recording}"),
+    );
+    assert!(replayed.contains(orders), "{replayed}");
+    // Nor can it be found out by asking which tickets have a server.
+    let found = olga.get(&format!("/api/v1/tickets?server={mail}"));
+    assert_eq!(found.status, 403, "{}", found.text);
+    // What was only made to be looked at is not hers to change or take along.
+    for (method, address) in [
+        ("DELETE", format!("/api/v1/recordings/{recording}")),
+        ("POST", format!("/api/v1/recordings/{recording}/stop")),
+    ] {
+        assert!(
+            [403, 404].contains(&status(&mut olga, method, &address, &json!({}))),
+            "{address}"
+        );
+    }
+    // It is not about what Max and Eve see.
+    for name in ["max", "eve"] {
+        let mut who = office.signed_on(name);
+        for address in [
+            ticket.clone(),
+            format!("{ticket}/picture.svg"),
+            format!("/api/v1/flows?recording={recording}"),
+        ] {
+            let answer = who.get(&address);
+            assert_eq!(answer.status, 404, "{name} {address}: {}", answer.text);
+        }
+    }
 }

@@ -29,6 +29,8 @@ use crate::router::Api;
 pub(crate) struct Me {
     /// As others know them.
     name: String,
+    /// As others see them; `None` without an account.
+    shown_name: Option<String>,
     /// What they work as.
     role: Role,
     /// What they may do; what tells of the whole network only with an empty scope.
@@ -44,12 +46,17 @@ pub(crate) struct Me {
 /// Who asks.
 #[utoipa::path(get, path = "/api/v1/me", tag = "people",
     responses((status = 200, body = Me), (status = 401, body = ErrorBody)))]
-pub(crate) async fn me(State(api): State<Api>, person: Person) -> Json<Me> {
-    Json(Me::of(person, &api.people))
+pub(crate) async fn me(State(api): State<Api>, person: Person) -> Result<Json<Me>, ApiError> {
+    let shown_name = match person.account() {
+        Some(name) => api.people.catalog().account(name).await?,
+        None => None,
+    };
+    let shown_name = shown_name.map(|(account, _)| account.shown_name);
+    Ok(Json(Me::of(person, shown_name, &api.people)))
 }
 
 impl Me {
-    fn of(person: Person, people: &People) -> Self {
+    fn of(person: Person, shown_name: Option<String>, people: &People) -> Self {
         let all = Permission::ALL.into_iter();
         Self {
             permissions: all.filter(|it| it.is_of(person.role)).collect(),
@@ -58,6 +65,7 @@ impl Me {
             sign_on: people.is_required(),
             role: person.role,
             name: person.name,
+            shown_name,
         }
     }
 }
@@ -192,7 +200,7 @@ pub(super) async fn begin(
     };
     let cookie = session::given(&secret, lasting.whole);
     let cookie = cookie.map(|cookie| [(header::SET_COOKIE, cookie)]);
-    let me = Json(Me::of(person, people));
+    let me = Json(Me::of(person, Some(account.shown_name.clone()), people));
     Ok((cookie, Extension(noted), me).into_response())
 }
 

@@ -68,7 +68,6 @@ pub(crate) fn sent(kind: PictureFile, octets: Vec<u8>) -> Response {
     };
     let headers = [
         (header::CONTENT_TYPE, kind),
-        (header::CACHE_CONTROL, "no-cache"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         // Names from the network are in it.
         (

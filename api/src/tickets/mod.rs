@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use store::catalog::{CatalogError, Step, Ticket, TicketEvent, TicketQuery};
+use store::question::Scope;
 use utoipa::ToSchema;
 
 pub use bulletin::Bulletin;
@@ -25,18 +26,26 @@ pub use story::{ApplicationStory, Measures, Side, Story, StoryLine};
 
 /// Takes tickets, and works them. All methods may touch disk and store.
 pub trait Desk: Send + Sync + 'static {
-    /// What an address used in the last minutes.
-    fn here(&self, address: Option<IpAddr>) -> BoxFuture<'_, Here>;
+    /// What an address used in the last minutes, as far as a scope shows it.
+    fn here<'a>(&'a self, address: Option<IpAddr>, scope: &'a Scope) -> BoxFuture<'a, Here>;
     /// Takes a ticket: it and its recording are there when this returns, story and picture come after.
     fn press(&self, press: Press) -> BoxFuture<'_, Result<Ticket, DeskError>>;
     /// A page of tickets, newest first.
     fn list<'a>(&'a self, query: &'a TicketQuery) -> BoxFuture<'a, Result<Vec<Ticket>, DeskError>>;
     /// A ticket.
     fn show(&self, number: u32) -> BoxFuture<'_, Result<Ticket, DeskError>>;
-    /// A ticket with all that belongs to it.
-    fn open(&self, number: u32) -> BoxFuture<'_, Result<Opened, DeskError>>;
-    /// Its picture (SVG), once there is one.
-    fn picture(&self, number: u32) -> BoxFuture<'_, Result<Option<Vec<u8>>, DeskError>>;
+    /// A ticket with all that belongs to it; story and servers as a scope shows them.
+    fn open<'a>(
+        &'a self,
+        number: u32,
+        scope: &'a Scope,
+    ) -> BoxFuture<'a, Result<Opened, DeskError>>;
+    /// Its picture (SVG) of what a scope shows, once there is one.
+    fn picture<'a>(
+        &'a self,
+        number: u32,
+        scope: &'a Scope,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, DeskError>>;
     /// Does a step with it, in somebody's name.
     fn work<'a>(
         &'a self,
@@ -108,6 +117,8 @@ pub struct Opened {
     pub ticket: Ticket,
     /// What became of it, oldest first.
     pub events: Vec<TicketEvent>,
+    /// The name of its recording; `None` for whoever may not replay it, and once it is deleted.
+    pub recording: Option<String>,
     /// What it is compared with; `None` as long as that is being made.
     pub story: Option<Story>,
     /// The servers that the host had used.
@@ -140,6 +151,9 @@ pub enum DeskError {
     /// There is no room for it.
     #[error("{0}")]
     Full(String),
+    /// Not now: it can be asked again.
+    #[error("{0}")]
+    Busy(String),
     /// It should have worked.
     #[error("{what}")]
     Failed {

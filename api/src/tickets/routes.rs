@@ -16,7 +16,6 @@ use store::catalog::{PAGE_MAX, Step, Ticket, TicketQuery, TicketState};
 use tokio::sync::broadcast::error::RecvError;
 use utoipa::{IntoParams, ToSchema};
 
-use super::sight::own_part;
 use super::{Desk, DeskError, Here, NewPress, Opened, Press};
 use crate::ApiError;
 use crate::body::{Sent, read};
@@ -46,11 +45,7 @@ pub(crate) async fn here(
     person: Person,
     SeenFrom(address): SeenFrom,
 ) -> Result<Json<Here>, ApiError> {
-    let mut here = desk(&api)?.here(address).await;
-    if !address.is_some_and(|address| person.sees_host(address) || person.scope.sees_all()) {
-        here.applications.clear();
-    }
-    Ok(Json(here))
+    Ok(Json(desk(&api)?.here(address, &person.scope).await))
 }
 
 /// Reports a problem: a ticket, and a recording of ten minutes before to five after. Story and picture follow in a moment.
@@ -121,6 +116,12 @@ pub(crate) async fn tickets(
         let why = format!("limit must be from 1 to {PAGE_MAX}");
         return Err(ApiError::parameter("limit", why));
     }
+    if parameters.server.is_some() && !person.scope.sees_all() {
+        // Which servers a host used is told with the ticket, as far as they see its flows.
+        return Err(ApiError::forbidden(
+            "you see a part of the flows only: ask by host, site or state",
+        ));
+    }
     let query = TicketQuery {
         state: parameters.state,
         host: parameters.host,
@@ -183,10 +184,11 @@ pub(crate) async fn ticket(
 }
 
 async fn opened(desk: &dyn Desk, person: &Person, number: u32) -> Result<Opened, ApiError> {
-    let mut opened = own_part(desk.open(number).await?, person);
+    let opened = desk.open(number, person.told_within()).await?;
+    let mut opened = person.part_of(opened);
     let mut similar = Vec::new();
     for number in opened.similar {
-        if person.may_see(&desk.show(number).await?) {
+        if person.may_compare(&opened.ticket, &desk.show(number).await?) {
             similar.push(number);
         }
     }
@@ -204,9 +206,9 @@ pub(crate) async fn picture(
     Segment(number): Segment<u32>,
 ) -> Result<Response, ApiError> {
     let desk = desk_with(&api, &person, number).await?;
-    let host = desk.show(number).await?.host;
-    let picture = match person.scope.sees_all() || person.sees_host(host) {
-        true => desk.picture(number).await?,
+    let is_theirs = person.works_tickets() || person.sees_host(desk.show(number).await?.host);
+    let picture = match is_theirs {
+        true => desk.picture(number, person.told_within()).await?,
         false => None,
     };
     let none = || ApiError::not_found(format!("ticket {number} has no picture, or not yet"));
@@ -382,6 +384,7 @@ impl From<DeskError> for ApiError {
             DeskError::Conflict(why) => Self::refused(StatusCode::CONFLICT, why),
             DeskError::Slowed { why, .. } => Self::refused(StatusCode::TOO_MANY_REQUESTS, why),
             DeskError::Full(why) => Self::refused(StatusCode::INSUFFICIENT_STORAGE, why),
+            DeskError::Busy(why) => Self::refused(StatusCode::SERVICE_UNAVAILABLE, why),
             DeskError::Failed { what, source } => {
                 Self::because(StatusCode::INTERNAL_SERVER_ERROR, what, &*source)
             }

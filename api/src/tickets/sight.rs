@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use flow::address::widen;
 use flow::{Filter, FlowBatch};
-use store::catalog::{Account, Role, Ticket};
+use store::catalog::{Account, Role, Ticket, TicketEventKind};
+use store::question::Scope;
 
 use super::{Opened, StoryLine};
 use crate::people::{Identity, Permission, Person};
@@ -21,6 +22,20 @@ impl Person {
             }
             _ => self.name.clone(),
         }
+    }
+
+    /// Whether they may replay a ticket's recording, within their scope.
+    pub fn may_replay(&self, ticket: &Ticket) -> bool {
+        Permission::Replay.is_of(self.role) && self.may_see(ticket)
+    }
+
+    /// Whether they may know that a ticket is like another: not by a server, whose flows they may not see.
+    pub(super) fn may_compare(&self, ticket: &Ticket, other: &Ticket) -> bool {
+        let shared = |one: &str, other: &str| !one.is_empty() && one == other;
+        let is_told = self.scope.sees_all()
+            || shared(&ticket.site, &other.site)
+            || shared(&ticket.application, &other.application);
+        is_told && self.may_see(other)
     }
 
     /// Whether they may see a ticket: end users their own, others those in their scope.
@@ -64,6 +79,15 @@ impl Person {
         only.expr().matches(&batch, 0)
     }
 
+    /// The scope that a ticket's story is told in. End users get what is theirs of the whole: see [`Person::part_of`].
+    pub(super) fn told_within(&self) -> &Scope {
+        static ALL: Scope = Scope { only: None };
+        match self.works_tickets() {
+            true => &self.scope,
+            false => &ALL,
+        }
+    }
+
     /// Whether an address is what they see flows of.
     pub(super) fn sees_host(&self, host: IpAddr) -> bool {
         let its = Filter::parse(&format!("ip {}", host.to_canonical()));
@@ -82,11 +106,31 @@ pub fn may_see(account: &Account, ticket: &Ticket) -> bool {
     Person::of(account, identity, account.role, "", None).may_see(ticket)
 }
 
-/// What somebody sees of a ticket who does not see every flow: themselves, if it is about them, and nothing of others.
-pub(super) fn own_part(mut opened: Opened, person: &Person) -> Opened {
-    if person.scope.sees_all() {
-        return opened;
+impl Person {
+    /// What they see of a ticket that was opened within [`Person::told_within`].
+    pub(super) fn part_of(&self, mut opened: Opened) -> Opened {
+        if !self.may_replay(&opened.ticket) {
+            opened.recording = None;
+        }
+        if self.scope.sees_all() {
+            return opened;
+        }
+        if self.works_tickets() || !self.sees_host(opened.ticket.host) {
+            // What was recorded names servers and sites of all flows.
+            let mut events = opened.events.iter_mut();
+            if let Some(pressed) = events.find(|it| it.kind == TicketEventKind::Pressed) {
+                pressed.text.clear();
+            }
+        }
+        match self.works_tickets() {
+            true => opened,
+            false => own_part(opened, self),
+        }
     }
+}
+
+/// What an end user sees of a ticket: themselves, if it is about them, and nothing of others.
+fn own_part(mut opened: Opened, person: &Person) -> Opened {
     opened.similar.clear();
     if !person.sees_host(opened.ticket.host) {
         opened.servers.clear();
@@ -108,8 +152,7 @@ pub(super) fn own_part(mut opened: Opened, person: &Person) -> Opened {
 #[cfg(test)]
 mod tests {
     use flow::Timestamp;
-    use store::catalog::TicketState;
-    use store::question::Scope;
+    use store::catalog::{TicketEvent, TicketState};
 
     use super::*;
     use crate::tickets::{ApplicationStory, Measures, Story};
@@ -188,7 +231,12 @@ mod tests {
         let at = ticket().pressed_at;
         Opened {
             ticket: ticket(),
-            events: Vec::new(),
+            events: vec![TicketEvent {
+                at,
+                who: "ann".to_owned(),
+                kind: TicketEventKind::Pressed,
+                text: "recorded: ip 10.1.0.1 or server ip in [10.2.0.1]".to_owned(),
+            }],
             story: Some(Story {
                 from: at,
                 to: at,
@@ -196,6 +244,7 @@ mod tests {
                 absent: None,
                 verdict: None,
             }),
+            recording: Some("ticket 42".to_owned()),
             servers: vec!["10.2.0.1".parse().unwrap()],
             similar: vec![41],
         }
@@ -203,7 +252,7 @@ mod tests {
 
     #[test]
     fn an_end_user_is_told_nothing_of_others() {
-        let of = |scope| own_part(opened(), &person("ann", Role::EndUser, scope));
+        let of = |scope| person("ann", Role::EndUser, scope).part_of(opened());
         let own = of("ip 10.1.0.1");
         let application = &own.story.unwrap().applications[0];
         assert_eq!(application.themselves.sentence, "10.1.0.77 is slow");
@@ -211,12 +260,41 @@ mod tests {
             assert_eq!(line.sentence, OF_OTHERS);
         }
         assert!(own.similar.is_empty() && own.servers.len() == 1);
+        assert!(own.recording.is_none() && own.events == opened().events);
         // It is about another address than theirs.
         let other = of("ip 10.1.0.2");
         assert!(other.story.is_none() && other.servers.is_empty());
-        let help_desk = person("bob", Role::HelpDesk, "");
-        assert_eq!(own_part(opened(), &help_desk), opened());
+        assert_eq!(other.events[0].text, "");
+    }
+
+    #[test]
+    fn whoever_works_tickets_is_told_within_their_scope() {
+        let all = person("bob", Role::HelpDesk, "");
+        assert!(all.told_within().sees_all());
+        assert_eq!(all.part_of(opened()), opened());
         let of_berlin = person("bob", Role::HelpDesk, "site berlin");
-        assert!(own_part(opened(), &of_berlin).story.is_none());
+        assert_eq!(of_berlin.told_within(), &of_berlin.scope);
+        let part = of_berlin.part_of(opened());
+        assert_eq!(part.events[0].text, "");
+        assert_eq!(part.recording.as_deref(), Some("ticket 42"));
+        let of_paris = person("bob", Role::HelpDesk, "site paris");
+        assert_eq!(of_paris.part_of(opened()).recording, None);
+    }
+
+    #[test]
+    fn tickets_are_alike_by_what_one_sees() {
+        let of_berlin = person("bob", Role::HelpDesk, "site berlin");
+        let other = |site: &str, application: &str| Ticket {
+            site: site.to_owned(),
+            application: application.to_owned(),
+            ..ticket()
+        };
+        assert!(of_berlin.may_compare(&ticket(), &other("berlin", "mail")));
+        assert!(!of_berlin.may_compare(&ticket(), &other("paris", "orders")));
+        let of_hosts = person("bob", Role::HelpDesk, "net 10.1.0.0/16");
+        assert!(of_hosts.may_compare(&ticket(), &other("paris", "orders")));
+        // By a server only.
+        assert!(!of_hosts.may_compare(&ticket(), &other("", "")));
+        assert!(person("bob", Role::HelpDesk, "").may_compare(&ticket(), &other("", "")));
     }
 }

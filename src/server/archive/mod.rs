@@ -99,6 +99,20 @@ impl RunningArchive {
         Ok(self.catalog.recording(name, who.viewer()).await?)
     }
 
+    /// One that this person may look into: that of a ticket, too, which they may see.
+    async fn looked_into(&self, who: &Person, name: &str) -> Result<Recording, ArchiveError> {
+        let hidden = match self.recording(who, name).await {
+            Err(hidden @ ArchiveError::Unknown(_)) => hidden,
+            found => return found,
+        };
+        let recording = self.recording(&Person::operator(), name).await?;
+        let ticket = self.catalog.ticket_of_recording(recording.number).await?;
+        match ticket.is_some_and(|ticket| who.may_replay(&ticket)) {
+            true => Ok(recording),
+            false => Err(hidden),
+        }
+    }
+
     /// As this person sees it, counted if that is not noted yet.
     async fn shown(
         &self,
@@ -239,6 +253,11 @@ fn shown(who: &Person, recording: Recording, now: Timestamp) -> Recorded {
     let arrived = recording.slice.arrived;
     let state = standing(&recording, now);
     let is_told = recording.is_told_to(who.viewer());
+    // Of a ticket's they are told what they see of it: in its own filter there are addresses of others.
+    let filter = match recording.is_shown_to(who.viewer()) {
+        true => recording.slice.filter.text(),
+        false => who.scope.text(),
+    };
     Recorded {
         number: recording.number,
         id: recording.id,
@@ -246,7 +265,7 @@ fn shown(who: &Person, recording: Recording, now: Timestamp) -> Recorded {
         state,
         from: arrived.from,
         to: arrived.to,
-        filter: recording.slice.filter.text().to_owned(),
+        filter: filter.to_owned(),
         cut_by: recording.cut_by,
         cut_at: recording.cut_at,
         collector: recording.collector,
@@ -272,7 +291,7 @@ impl Archive for RunningArchive {
         who: &'a Person,
         name: &'a str,
     ) -> BoxFuture<'a, Result<Recorded, ArchiveError>> {
-        Box::pin(async move { self.shown(who, self.recording(who, name).await?).await })
+        Box::pin(async move { self.shown(who, self.looked_into(who, name).await?).await })
     }
 
     fn cut<'a>(
@@ -372,7 +391,7 @@ impl Archive for RunningArchive {
         name: &'a str,
     ) -> BoxFuture<'a, Result<Found, ArchiveError>> {
         Box::pin(async move {
-            let recording = self.recording(who, name).await?;
+            let recording = self.looked_into(who, name).await?;
             let Window { from, to } = recording.slice.arrived;
             let now = clock::now();
             // One that goes on reaches up to now; a window is never empty.

@@ -19,7 +19,12 @@ const STEP: std::time::Duration = std::time::Duration::from_secs(60);
 pub(super) struct Asking<'a> {
     pub(super) store: &'a Store,
     pub(super) known_at: Timestamp,
+    /// Whoever is told sees this.
+    pub(super) scope: &'a Scope,
 }
+
+/// For whom nothing is hidden.
+pub(super) static ALL: Scope = Scope { only: None };
 
 /// Flows of this client.
 pub(super) fn client(address: IpAddr) -> Expr {
@@ -33,7 +38,7 @@ impl Asking<'_> {
             filter: Filter::from(of),
             known_at: Some(self.known_at),
             arrived: None,
-            scope: Scope::default(),
+            scope: self.scope.clone(),
         }
     }
 

@@ -8,9 +8,9 @@ use api::tickets::Story;
 use flow::{Timestamp, clock};
 use store::StoreError;
 use store::catalog::Ticket;
-use store::question::{Dimension, Quantity, Window};
+use store::question::{Dimension, Quantity, Scope, Window};
 
-use super::asking::client;
+use super::asking::{ALL, client};
 use super::telling::Telling;
 use super::{BEFORE, NOW, RunningDesk};
 
@@ -63,7 +63,7 @@ impl RunningDesk {
         let ticket = catalog.ticket(number).await?;
         self.wait_until_stored(ticket.pressed_at).await?;
         let telling = Telling {
-            asking: self.asking(ticket.pressed_at),
+            asking: self.asking(ticket.pressed_at, &ALL),
             ticket: &ticket,
         };
         let story = match telling.story().await {
@@ -71,7 +71,7 @@ impl RunningDesk {
             Err(error) if error.is_retryable() => return Err(error.into()),
             Err(error) => without(&ticket, &error),
         };
-        let picture = self.picture_of(&ticket).await;
+        let picture = self.picture_of(&ticket, &ALL).await;
         let json = serde_json::to_string(&story).unwrap_or_else(|_| "{}".to_owned());
         let made = catalog.made_ticket(number, &json, picture.as_deref(), clock::now());
         made.await?;
@@ -93,13 +93,13 @@ impl RunningDesk {
     }
 
     /// What it looked like: the host's traffic by application in the hour up to the press. Without it there is a ticket all the same.
-    async fn picture_of(&self, ticket: &Ticket) -> Option<Vec<u8>> {
+    pub(super) async fn picture_of(&self, ticket: &Ticket, scope: &Scope) -> Option<Vec<u8>> {
         let to = ticket.pressed_at;
         let window = Window {
             from: to - BEFORE,
             to,
         };
-        let asking = self.asking(to);
+        let asking = self.asking(to, scope);
         let answer = asking.traffic(window, client(ticket.host)).await.ok()?;
         let drawing = Drawing {
             title: Some(format!("Traffic of {}", ticket.host)),
@@ -140,7 +140,7 @@ fn sheet() -> Sheet {
 }
 
 /// A story that cannot be told, and why.
-fn without(ticket: &Ticket, error: &StoreError) -> Story {
+pub(super) fn without(ticket: &Ticket, error: &StoreError) -> Story {
     tracing::warn!(
         ticket = ticket.number,
         error = crate::output::chain(error),

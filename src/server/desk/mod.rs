@@ -9,12 +9,14 @@
 //! | `middle` | many clients as one |
 //! | `words` | a sentence for each comparison |
 //! | `making` | the task that makes story and picture, one ticket at a time |
+//! | `scoped` | both again for who sees a part of the flows |
 
 mod asking;
 mod flood;
 mod making;
 mod middle;
 mod pressing;
+mod scoped;
 mod telling;
 mod words;
 
@@ -31,11 +33,12 @@ use futures_util::future::BoxFuture;
 use store::StoreError;
 use store::catalog::{CatalogError, Step, Ticket, TicketQuery};
 use store::outcomes::By;
-use store::question::Window;
+use store::question::{Scope, Window};
 use tokio::sync::Notify;
 
 use self::asking::{Asking, client};
 use self::flood::Flood;
+use self::scoped::{Scoped, Told};
 use self::words::per_second;
 use super::archive::RunningArchive;
 
@@ -57,6 +60,7 @@ pub(crate) struct RunningDesk {
     pressed: Arc<Notify>,
     /// Tells that something became of a ticket.
     news: Arc<Notify>,
+    scoped: Arc<Scoped>,
 }
 
 impl RunningDesk {
@@ -69,14 +73,16 @@ impl RunningDesk {
             bulletin: Bulletin::default(),
             pressed: Arc::default(),
             news,
+            scoped: Arc::default(),
         }
     }
 
-    /// Questions, as things were known then.
-    fn asking(&self, known_at: Timestamp) -> Asking<'_> {
+    /// Questions, as things were known then, for who sees so much.
+    fn asking<'a>(&'a self, known_at: Timestamp, scope: &'a Scope) -> Asking<'a> {
         Asking {
             store: &self.archive.store,
             known_at,
+            scope,
         }
     }
 
@@ -86,7 +92,11 @@ impl RunningDesk {
         rules.site_of(address).unwrap_or_default().to_owned()
     }
 
-    async fn used(&self, address: IpAddr, at: Timestamp) -> Result<Vec<Used>, StoreError> {
+    async fn used(
+        &self,
+        address: IpAddr,
+        (at, scope): (Timestamp, &Scope),
+    ) -> Result<Vec<Used>, StoreError> {
         let now = Window {
             from: at - NOW,
             to: at,
@@ -95,7 +105,7 @@ impl RunningDesk {
             from: now.from - BEFORE,
             to: now.from,
         };
-        let asking = self.asking(at);
+        let asking = self.asking(at, scope);
         let used = asking.outcomes(now, client(address), (By::Applications, SHOWN));
         let earlier = asking.outcomes(before, client(address), (By::Applications, 1000));
         let (used, earlier) = tokio::try_join!(used, earlier)?;
@@ -111,6 +121,19 @@ impl RunningDesk {
         Ok(used.collect())
     }
 
+    /// What a ticket is compared with, and its servers, for who sees so much.
+    async fn told_to(&self, ticket: &Ticket, scope: &Scope) -> Result<Told, DeskError> {
+        if !scope.sees_all() {
+            return self.told_within(ticket, scope).await;
+        }
+        let catalog = &self.archive.catalog;
+        let story = catalog.ticket_story(ticket.number).await?;
+        Ok(Told {
+            story: story.map(|json| read(ticket.number, &json)).transpose()?,
+            servers: catalog.ticket_servers(ticket.number).await?,
+        })
+    }
+
     async fn told(&self, number: u32) -> Result<Ticket, DeskError> {
         let ticket = self.archive.catalog.ticket(number).await?;
         self.bulletin.tell(ticket.clone());
@@ -120,7 +143,7 @@ impl RunningDesk {
 }
 
 impl Desk for RunningDesk {
-    fn here(&self, address: Option<IpAddr>) -> BoxFuture<'_, Here> {
+    fn here<'a>(&'a self, address: Option<IpAddr>, scope: &'a Scope) -> BoxFuture<'a, Here> {
         Box::pin(async move {
             let Some(known) = address else {
                 let absent = "it is not known where you are".to_owned();
@@ -129,7 +152,7 @@ impl Desk for RunningDesk {
                     ..Here::default()
                 };
             };
-            let used = self.used(known, clock::now()).await;
+            let used = self.used(known, (clock::now(), scope)).await;
             let absent = used.as_ref().err().map(|error| {
                 tracing::debug!(%error, "what an address used is not known");
                 "the store does not answer now".to_owned()
@@ -159,23 +182,37 @@ impl Desk for RunningDesk {
         Box::pin(async move { Ok(self.archive.catalog.ticket(number).await?) })
     }
 
-    fn open(&self, number: u32) -> BoxFuture<'_, Result<Opened, DeskError>> {
+    fn open<'a>(
+        &'a self,
+        number: u32,
+        scope: &'a Scope,
+    ) -> BoxFuture<'a, Result<Opened, DeskError>> {
         Box::pin(async move {
             let catalog = &self.archive.catalog;
             let ticket = catalog.ticket(number).await?;
-            let story = catalog.ticket_story(number).await?;
+            let Told { story, servers } = self.told_to(&ticket, scope).await?;
             Ok(Opened {
                 events: catalog.ticket_events(number).await?,
-                story: story.map(|json| read(number, &json)).transpose()?,
-                servers: catalog.ticket_servers(number).await?,
+                recording: catalog.recording_of_ticket(number).await?,
+                story,
+                servers,
                 similar: catalog.similar_tickets(&ticket).await?,
                 ticket,
             })
         })
     }
 
-    fn picture(&self, number: u32) -> BoxFuture<'_, Result<Option<Vec<u8>>, DeskError>> {
-        Box::pin(async move { Ok(self.archive.catalog.ticket_picture(number).await?) })
+    fn picture<'a>(
+        &'a self,
+        number: u32,
+        scope: &'a Scope,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, DeskError>> {
+        Box::pin(async move {
+            match scope.sees_all() {
+                true => Ok(self.archive.catalog.ticket_picture(number).await?),
+                false => self.drawn_within(number, scope).await,
+            }
+        })
     }
 
     fn work<'a>(

@@ -13,13 +13,13 @@ use ipnet::IpNet;
 use store::catalog::{NewTicket, Ticket};
 use store::question::Window;
 
-use super::asking::client;
+use super::asking::{ALL, client};
 use super::{NOW, RunningDesk, of_archive};
 
 /// How long a press waits for the store to say which servers the host used.
 const SERVERS_WAIT: Duration = Duration::from_secs(2);
 /// How many servers are in the scope of a recording.
-const SERVERS_MAX: u32 = 20;
+pub(super) const SERVERS_MAX: u32 = 20;
 
 impl RunningDesk {
     pub(super) async fn press_one(&self, press: Press) -> Result<Ticket, DeskError> {
@@ -66,7 +66,7 @@ impl RunningDesk {
             from: at - NOW,
             to: at,
         };
-        let asking = self.asking(at);
+        let asking = self.asking(at, &ALL);
         let servers = asking.servers(now, client(host), SERVERS_MAX);
         let answered = tokio::time::timeout(SERVERS_WAIT, servers).await;
         answered.ok().and_then(Result::ok)

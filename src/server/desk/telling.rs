@@ -28,6 +28,8 @@ const SERVERS: u32 = 20;
 /// Applications of one host in a window that is only looked up.
 const ALL: u32 = 1000;
 
+/// Why there is nothing of a time whose records have expired.
+const GONE: &str = "no records are left from then";
 /// Flows that belong to no application have this name in answers.
 const NAMELESS: &str = "(unknown)";
 
@@ -62,12 +64,10 @@ impl Telling<'_> {
         for outcome in &mine {
             applications.push(self.application(outcome, &pasts).await?);
         }
-        let absent = applications.is_empty().then(|| {
-            format!(
-                "nothing was heard of {} in the ten minutes before the press",
-                self.host()
-            )
-        });
+        let absent = match applications.is_empty() {
+            true => Some(self.why_nothing(now).await?),
+            false => None,
+        };
         Ok(Story {
             from: now.from,
             to: now.to,
@@ -75,6 +75,24 @@ impl Telling<'_> {
             absent,
             verdict: None,
         })
+    }
+
+    async fn why_nothing(&self, now: Window) -> Result<String, StoreError> {
+        if !self.asking.is_left(now).await? {
+            return Ok(GONE.to_owned());
+        }
+        let host = self.host();
+        Ok(self.seen(&format!(
+            "nothing was heard of {host} in the ten minutes before the press"
+        )))
+    }
+
+    /// What is not there may be hidden from whom it is told.
+    fn seen(&self, why: &str) -> String {
+        match self.asking.scope.sees_all() {
+            true => why.to_owned(),
+            false => format!("{why}, as far as you see"),
+        }
     }
 
     fn host(&self) -> IpAddr {
@@ -181,7 +199,7 @@ impl Telling<'_> {
             .map(|outcome| measures(outcome, now))
             .collect();
         if clients.is_empty() {
-            return Ok(self.without(nobody));
+            return Ok(self.without(&self.seen(nobody)));
         }
         Ok(Side {
             from: now.from,
@@ -210,7 +228,7 @@ impl Past {
                 absent: None,
             },
             None if self.is_left => Side::absent((from, to), "they did not use it then"),
-            None => Side::absent((from, to), "no records are left from then"),
+            None => Side::absent((from, to), GONE),
         }
     }
 }

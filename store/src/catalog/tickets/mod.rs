@@ -6,10 +6,12 @@
 //! | `queue` | pages of tickets, one of them, and those like it |
 //! | `work` | what is done with a ticket, each with its event |
 //! | `making` | story and picture, which come after the press |
+//! | `replayed` | from a ticket to its recording, and back |
 
 mod making;
 mod press;
 mod queue;
+mod replayed;
 #[cfg(test)]
 mod tests;
 mod work;
