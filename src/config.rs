@@ -2,7 +2,7 @@
 
 // The file is read by fuzzing too, by its path.
 #[path = "config/outgoing.rs"]
-mod outgoing;
+pub(crate) mod outgoing;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -20,7 +20,7 @@ use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::ConfigArgs;
-pub(crate) use outgoing::{MailConfig, MailTls, WebhookConfig};
+use outgoing::{MailConfig, WebhookConfig};
 
 /// Everything that can be set. A name that is not here is an error.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -38,11 +38,13 @@ fn press(who: &mut Visitor, words: &str) {
     assert_eq!(answer.status, 201, "{}", answer.text);
 }
 
-/// The newest message, once it is in this state.
-fn message_in(admin: &mut Visitor, state: &str) -> Value {
+/// The newest message, once it tells of this ticket and is in this state.
+fn message_in(admin: &mut Visitor, ticket: u32, state: &str) -> Value {
     eventually("the message is so far", || {
         let message = admin.get("/api/v1/outgoing").json()["messages"][0].clone();
-        (message["state"] == state && !(state == "waiting" && message["attempts"] == 0))
+        (message["ticket"] == ticket
+            && message["state"] == state
+            && !(state == "waiting" && message["attempts"] == 0))
             .then_some(message)
     })
 }
@@ -54,7 +56,7 @@ fn a_system_is_told_signed_and_again_and_not_what_it_did_itself() {
     let peer = Peer::start("hook.mjs", &[&secret, "answers=503"]);
     let (office, mut admin, mut desk) = office(&peer, folder.path());
     press(&mut admin, "slow\r\n\u{1f600} <b>");
-    let waits = message_in(&mut admin, "waiting");
+    let waits = message_in(&mut admin, 1, "waiting");
     assert!(
         waits["error"].as_str().unwrap().contains("503: as told"),
         "{waits}"
@@ -89,7 +91,7 @@ fn a_system_is_told_signed_and_again_and_not_what_it_did_itself() {
     let calls = peer.taken_by(3);
     assert_eq!(calls[2]["body"]["event"]["text"], "from here");
     assert_eq!(calls.len(), 3);
-    message_in(&mut admin, "sent");
+    message_in(&mut admin, 1, "sent");
     for text in [office.log(), admin.get("/api/v1/outgoing").text] {
         assert!(!text.contains("opensesame") && !text.contains(SECRET));
     }
@@ -101,16 +103,16 @@ fn redirects_are_not_followed_and_neither_silence_nor_much_holds_it_up() {
     let secret = format!("secret={SECRET}");
     let peer = Peer::start("hook.mjs", &[&secret, "answers=302,410,large,hang"]);
     let (_office, mut admin, _) = office(&peer, folder.path());
-    for (words, status) in [("moved", "302"), ("gone", "410")] {
+    for (ticket, words, status) in [(1, "moved", "302"), (2, "gone", "410")] {
         press(&mut admin, words);
-        let dead = message_in(&mut admin, "dead");
+        let dead = message_in(&mut admin, ticket, "dead");
         assert!(dead["error"].as_str().unwrap().contains(status), "{dead}");
     }
     press(&mut admin, "large");
-    message_in(&mut admin, "sent");
+    message_in(&mut admin, 3, "sent");
     let comment = json!({"text": "are you there?"});
     admin.send("POST", "/api/v1/tickets/3/comments", &comment);
-    let waits = message_in(&mut admin, "waiting");
+    let waits = message_in(&mut admin, 3, "waiting");
     assert!(
         waits["error"].as_str().unwrap().contains("timeout"),
         "{waits}"

@@ -18,7 +18,7 @@ use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::sending::{Carrier, Failure};
-use crate::config::WebhookConfig;
+use crate::config::outgoing::WebhookConfig;
 
 /// How long a call may take in all.
 const CALL_WAIT: Duration = Duration::from_secs(15);

@@ -13,7 +13,7 @@ use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Ex
 use store::catalog::Due;
 
 use super::sending::{Carrier, Failure};
-use crate::config::{MailConfig, MailTls};
+use crate::config::outgoing::{MailConfig, MailTls};
 
 /// How long one command may take, and how long a whole mail.
 const COMMAND_WAIT: Duration = Duration::from_secs(20);
