@@ -1,5 +1,10 @@
 //! The configuration: one TOML file, the environment, flags; the later wins.
 
+// The file is read by fuzzing too, by its path.
+#[path = "config/outgoing.rs"]
+pub(crate) mod outgoing;
+
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -16,6 +21,7 @@ use nix::sys::stat::Mode;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::ConfigArgs;
+use outgoing::{MailConfig, WebhookConfig};
 
 /// Everything that can be set. A name that is not here is an error.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -29,7 +35,7 @@ pub(crate) struct Config {
     pub(crate) sign_on: SignOn,
     /// How long they stay signed on.
     pub(crate) sessions: SessionsConfig,
-    /// Where browsers find the pages: `https://flows.example`.
+    /// Where browsers find the pages: `https://flows.example`. Without it there are no links in what is sent to people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) public_address: Option<String>,
     /// The provider by which people sign on, besides by passwords.
@@ -40,6 +46,12 @@ pub(crate) struct Config {
     pub(crate) tls: Option<TlsConfig>,
     /// Whom requests come through.
     pub(crate) proxies: ProxiesConfig,
+    /// Where mail goes out; none does if it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mail: Option<MailConfig>,
+    /// Other systems that are told what becomes of tickets, sixteen at most.
+    #[serde(rename = "webhook", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) webhooks: Vec<WebhookConfig>,
     /// Without sign-on, whether `http` may be an address that other machines reach: anybody there reads everything, and changes
     /// nothing.
     pub(crate) i_know_there_is_no_sign_on: bool,
@@ -64,6 +76,9 @@ pub(crate) struct Config {
     #[serde(rename = "exporter", skip_serializing_if = "Vec::is_empty")]
     pub(crate) exporters: Vec<ExporterName>,
 }
+
+/// Webhooks, each with a task of its own.
+const WEBHOOKS_MAX: usize = 16;
 
 /// Whether people sign on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,6 +183,8 @@ impl Default for Config {
             openid: None,
             tls: None,
             proxies: ProxiesConfig::default(),
+            mail: None,
+            webhooks: Vec::new(),
             i_know_there_is_no_sign_on: false,
             fields: None,
             log: LogConfig::default(),
@@ -246,8 +263,14 @@ impl Config {
         Ok(toml::to_string(&all)?)
     }
 
-    /// Looks whether the store's password can be read, as `serve` will read it at its start.
+    /// Looks whether the passwords can be read, as `serve` will read them at its start.
     pub(crate) fn check_password_file(&self) -> Result<()> {
+        if let Some(mail) = &self.mail {
+            mail.credentials()?;
+        }
+        for hook in &self.webhooks {
+            hook.secrets()?;
+        }
         match &self.store.password_file {
             Some(path) => std::fs::read_to_string(path)
                 .map(drop)
@@ -267,9 +290,23 @@ impl Config {
         openid.map_or(Ok(()), |openid| openid.check(public_address))?;
         crate::telemetry::filter(&self.log.level)?;
         store::catalog::check_rules(&self.rules())?;
+        self.mail.as_ref().map_or(Ok(()), MailConfig::check)?;
+        self.check_webhooks()?;
         self.store.check()?;
         self.tape.check()?;
         field_table(self.fields.as_deref())?;
+        Ok(())
+    }
+
+    fn check_webhooks(&self) -> Result<()> {
+        if self.webhooks.len() > WEBHOOKS_MAX {
+            bail!("there are more than {WEBHOOKS_MAX} of [[webhook]]");
+        }
+        self.webhooks.iter().try_for_each(WebhookConfig::check)?;
+        let names: BTreeSet<&str> = self.webhooks.iter().map(|it| it.name.as_str()).collect();
+        if names.len() < self.webhooks.len() {
+            bail!("two of [[webhook]] have the same name");
+        }
         Ok(())
     }
 
@@ -433,6 +470,24 @@ mod tests {
             ("[tape]\nmax_octets = 'many'", "max_octets"),
             ("sign_on = 'off'\nhttp = '0.0.0.0:8080'", "sign-on is off"),
             ("sign_on = 'maybe'", "sign_on"),
+            ("public_address = 'flows.example'", "public_address"),
+            ("[mail]\nhost = 'mx.example'\nfrom = 'nobody'", "mail.from"),
+            (
+                "[mail]\nhost = 'mx.example'\nfrom = 'a@b.example'\ntls = 'off'",
+                "mail.tls = 'off'",
+            ),
+            (
+                "[mail]\nhost = 'mx.example'\nfrom = 'a@b.example'\nuser = 'a'",
+                "mail.password_file",
+            ),
+            (
+                "[[webhook]]\nname = 'desk'\nurl = 'http://10.0.0.1/'\nsecret_file = '/s'",
+                "https://",
+            ),
+            (
+                "[[webhook]]\nname = 'mail'\nurl = 'https://d.example/'\nsecret_file = '/s'",
+                "webhook.name = 'mail'",
+            ),
             ("[sessions]\nidle_minutes = 0", "sessions.idle_minutes"),
             ("[tape]\ndir = 'elsewhere'", "tape.dir cannot be set"),
             ("[log]\nlevel = 'loud'", "log.level = 'loud'"),

@@ -20,6 +20,7 @@
 //! | `parameters` | what stands in an address: windows, filters |
 //! | [`pages`] | what is at addresses that are no routes, handed in by the binary |
 //! | [`people`] | who asks, and what they may do |
+//! | [`outgoing`] | what goes out of the house |
 //! | `guard`, `body` | refuses requests that another site's page made, and bodies that do not come |
 //! | [`chance`] | octets that nobody can guess |
 //! | `headers` | what browsers are told about every answer |
@@ -33,6 +34,7 @@ mod guard;
 mod headers;
 mod imports;
 mod operations;
+pub mod outgoing;
 pub mod pages;
 mod parameters;
 pub mod people;

@@ -15,6 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::archive::Archive;
+use crate::outgoing::{self, Outgoing};
 use crate::pages::{self, Pages};
 use crate::people::openid::routes as openid;
 use crate::people::{People, accounts, audit, own, signing};
@@ -54,6 +55,8 @@ pub struct Api {
     pub(crate) easel: Easel,
     /// Who takes tickets; nobody if `None`.
     pub(crate) desk: Option<Arc<dyn Desk>>,
+    /// What goes out; nothing if `None`.
+    pub(crate) outgoing: Option<Arc<dyn Outgoing>>,
 }
 
 impl Api {
@@ -76,6 +79,7 @@ impl Api {
             pages: None,
             easel: Easel::new(None),
             desk: None,
+            outgoing: None,
         }
     }
 
@@ -91,6 +95,13 @@ impl Api {
     pub fn with_desk(self, desk: Arc<dyn Desk>) -> Self {
         let desk = Some(desk);
         Self { desk, ..self }
+    }
+
+    /// With ways out of the house.
+    #[must_use]
+    pub fn with_outgoing(self, outgoing: Arc<dyn Outgoing>) -> Self {
+        let outgoing = Some(outgoing);
+        Self { outgoing, ..self }
     }
 
     /// With pictures.
@@ -181,6 +192,11 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(tickets::merge))
         .routes(routes!(tickets::close))
         .routes(routes!(tickets::reopen))
+        .routes(routes!(outgoing::messages))
+        .routes(routes!(outgoing::again))
+        .routes(routes!(outgoing::test))
+        .routes(routes!(outgoing::drop_message))
+        .routes(routes!(outgoing::mail_wish, outgoing::want_mail))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::readyz))
         .routes(routes!(operations::metrics))
@@ -274,6 +290,7 @@ mod tests {
             "delete /api/v1/me/sessions",
             "delete /api/v1/me/sessions/{number}",
             "delete /api/v1/me/tokens/{number}",
+            "delete /api/v1/outgoing/{number}",
             "delete /api/v1/players/{id}",
             "delete /api/v1/recordings/{name}",
             "get /api/v1/accounting",
@@ -291,8 +308,10 @@ mod tests {
             "get /api/v1/lateness",
             "get /api/v1/learned",
             "get /api/v1/me",
+            "get /api/v1/me/mail",
             "get /api/v1/me/sessions",
             "get /api/v1/me/tokens",
+            "get /api/v1/outgoing",
             "get /api/v1/players/{id}",
             "get /api/v1/players/{id}/frames",
             "get /api/v1/recordings",
@@ -321,6 +340,8 @@ mod tests {
             "post /api/v1/imports",
             "post /api/v1/me/password",
             "post /api/v1/me/tokens",
+            "post /api/v1/outgoing/again",
+            "post /api/v1/outgoing/test",
             "post /api/v1/players",
             "post /api/v1/players/{id}",
             "post /api/v1/reclassify",
@@ -339,6 +360,7 @@ mod tests {
             "post /api/v1/tickets/{number}/merge",
             "post /api/v1/tickets/{number}/reopen",
             "post /api/v1/welcome",
+            "put /api/v1/me/mail",
             "put /api/v1/rules",
         ];
         assert_eq!(routes, expected);

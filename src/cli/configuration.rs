@@ -11,8 +11,13 @@ pub(crate) fn run(command: &ConfigCommand) -> Result<()> {
     match command {
         ConfigCommand::Show(args) => print_text(Config::load(args)?.shown()?),
         ConfigCommand::Check(args) => {
-            Config::load(args)?.check_password_file()?;
-            print_text("the configuration is right\n")
+            let config = Config::load(args)?;
+            config.check_password_file()?;
+            let mail = match &config.mail {
+                Some(mail) => format!("mail goes to {}:{}", mail.host, mail.port()),
+                None => "mail is not set up".to_owned(),
+            };
+            print_text(format!("the configuration is right; {mail}\n"))
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::open_files::ENOUGH;
 use crate::output::{print_text, si};
 use crate::server::Running;
+use crate::server::outgoing::mailing::Mailer;
 
 /// A finding: what was looked at, how it is, and what to do if it is not right.
 struct Finding {
@@ -45,6 +46,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<()> {
     findings.push(http_port(config.http, is_ours(&config.http)));
     findings.push(disk(&config.data_dir));
     findings.push(open_files());
+    findings.push(mail(&config)?);
     findings.push(clock(flow::clock::now(), synchronised()));
     print_text(report(&findings))?;
     let bad = findings
@@ -235,6 +237,30 @@ fn open_files() -> Finding {
         ),
         Err(error) => finding(State::Poor, format!("the limit cannot be read: {error}")),
     }
+}
+
+/// Whether the mail server takes our name; nothing is sent. Without it tickets are taken all the same.
+fn mail(config: &Config) -> Result<Finding> {
+    let finding = |state, text| Finding {
+        part: "mail",
+        state,
+        text,
+    };
+    let Some(mail) = &config.mail else {
+        return Ok(finding(
+            State::Good,
+            "not set up: nobody is told by mail".to_owned(),
+        ));
+    };
+    let place = format!("{}:{}", mail.host, mail.port());
+    let reached = super::serve::runtime()?.block_on(async { Mailer::new(mail)?.reach().await });
+    Ok(match reached {
+        Ok(()) => finding(State::Good, format!("{place} takes it")),
+        Err(error) => finding(
+            State::Poor,
+            format!("{place}: {}", crate::output::error_text(&error)),
+        ),
+    })
 }
 
 /// Whether the system says that its clock is kept by a time service; `None` if it doesn't say.

@@ -17,6 +17,7 @@ use super::shared::Shared;
 pub(crate) struct Counters {
     pub(crate) engine: Option<Arc<engine::Stats>>,
     pub(crate) store: Arc<store::Store>,
+    pub(crate) outgoing: Arc<super::outgoing::Stats>,
     /// The mirrored interfaces, in the order of [`Shared::mirrors`].
     pub(crate) mirrors: Vec<String>,
 }
@@ -54,6 +55,7 @@ impl Counters {
         reading.remade(shared);
         reading.holdings(shared);
         reading.plain("store", self.store.stats().read());
+        reading.plain("outgoing", self.outgoing.read());
         if let Some(engine) = &self.engine {
             // They bear the names that they have alone, of which this is the middle.
             let own = |name: &'static str| {

@@ -17,6 +17,7 @@
 //! | `embedded` | the embedded store's process |
 //! | `archive` | recordings: cut, kept, shared, taken in |
 //! | `desk` | visual trouble tickets: taken, told, worked |
+//! | `outgoing` | what goes out of the house |
 //! | `importing` | capture files onto the tape |
 //! | `reclassifying`, `noting` | a stretch of the past decoded again, and the note of it |
 //! | `shared` | what these tell each other and the API |
@@ -46,6 +47,7 @@ mod mending;
 mod metrics;
 mod noting;
 mod opening;
+pub(crate) mod outgoing;
 mod people;
 mod pipeline;
 mod plant;
@@ -85,6 +87,7 @@ use gates::Gates;
 use importing::Imports;
 use lives::Lives;
 use opening::Opened;
+use outgoing::RunningOutgoing;
 pub(crate) use people::{OPERATOR_TOKEN, print_welcome};
 use plant::{Naming, RunningPlant};
 use road::{Receiving, Road};
@@ -130,6 +133,8 @@ pub(crate) struct Server {
     keeping: Task<()>,
     /// Makes the stories of tickets. What it leaves unmade when it is aborted, the next start makes.
     telling: Task<()>,
+    /// Tells others what becomes of tickets. What they leave unsent when they are aborted, the next start sends.
+    sending: Vec<Task<()>>,
     lives: Lives,
 }
 
@@ -188,6 +193,8 @@ impl Server {
             ),
             place,
         };
+        let (outgoing, sending) = RunningOutgoing::start(config, &catalog).await?;
+        let outgoing = Arc::new(outgoing);
         let keeping = tokio::spawn(archive.clone().watch());
         let plant = Arc::new(RunningPlant {
             shared,
@@ -200,19 +207,20 @@ impl Server {
             engine: gates.engine_state(),
             store_ready: road.store_ready.clone(),
             naming,
-            counters: counters(config, &gates),
+            counters: counters(config, &gates, &outgoing),
             lives: lives.clone(),
         });
         plant.end_interrupted_imports(began).await?;
         plant.follow_earlier_imports().await?;
         let people = people::open(config, plant.catalog.clone())?;
         let studio = Arc::new(studio::RunningStudio);
-        let desk = RunningDesk::new(archive.clone(), studio.clone());
+        let desk = RunningDesk::new(archive.clone(), studio.clone(), outgoing.news.clone());
         let telling = tokio::spawn(desk.clone().make_stories());
         let (store, archive) = (gates.store.clone(), Arc::new(archive));
         let api = Api::new(store, plant.clone(), archive, people.clone())
             .with_pages(ui::pages::answer)
             .with_desk(Arc::new(desk))
+            .with_outgoing(outgoing)
             .with_studio(studio);
         let receiving = Receiving::start(gates.listener, gates.mirrors, &road.wire, &lives)?;
         let running_file = config.path(RUNNING_FILE);
@@ -230,6 +238,7 @@ impl Server {
             engine: gates.engine,
             keeping,
             telling,
+            sending,
             lives,
         })
     }
@@ -245,6 +254,7 @@ impl Server {
         let budget = Budget::start();
         self.keeping.abort();
         self.telling.abort();
+        self.sending.iter().for_each(Task::abort);
         self.receiving.stop(&budget).await;
         drop(self.wire);
         self.road.stop(&budget).await;
@@ -287,8 +297,9 @@ impl Serving {
     }
 }
 
-fn counters(config: &Config, gates: &Gates) -> metrics::Counters {
+fn counters(config: &Config, gates: &Gates, outgoing: &RunningOutgoing) -> metrics::Counters {
     metrics::Counters {
+        outgoing: outgoing.stats.clone(),
         engine: gates.engine.as_ref().map(|engine| engine.stats.clone()),
         store: gates.store.clone(),
         mirrors: config

@@ -75,6 +75,14 @@ impl Office {
         Self { server, folder }
     }
 
+    /// Kills the server and starts it again, with these settings.
+    pub(crate) fn killed(self, settings: &[(&str, &str)]) -> Self {
+        let Self { server, folder } = self;
+        server.kill();
+        let server = start(folder.path(), "none", settings);
+        Self { server, folder }
+    }
+
     pub(crate) fn data_dir(&self) -> PathBuf {
         self.folder.path().join("data")
     }

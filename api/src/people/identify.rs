@@ -146,7 +146,7 @@ impl People {
         self.sign_on()?.openid.as_ref().ok_or_else(none)
     }
 
-    pub(super) fn catalog(&self) -> &Catalog {
+    pub(crate) fn catalog(&self) -> &Catalog {
         &self.0.catalog
     }
 

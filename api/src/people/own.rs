@@ -30,7 +30,7 @@ const TOKEN_LIFE_MAX: Duration = Duration::from_secs(366 * 86_400);
 /// # Errors
 ///
 /// 403 for the operator, whom the door refuses before.
-fn account(person: &Person) -> Result<u32, ApiError> {
+pub(crate) fn account(person: &Person) -> Result<u32, ApiError> {
     person
         .number()
         .ok_or_else(|| ApiError::forbidden("the operator has no account"))

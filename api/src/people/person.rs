@@ -65,7 +65,7 @@ impl Person {
     }
 
     /// Somebody who has an account, in a role that may be less than their own.
-    pub(super) fn of(
+    pub(crate) fn of(
         account: &Account,
         identity: Identity,
         role: Role,

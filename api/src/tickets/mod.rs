@@ -21,6 +21,7 @@ use store::question::Scope;
 use utoipa::ToSchema;
 
 pub use bulletin::Bulletin;
+pub use sight::may_see;
 pub use story::{ApplicationStory, Measures, Side, Story, StoryLine};
 
 /// Takes tickets, and works them. All methods may touch disk and store.

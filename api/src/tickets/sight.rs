@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use flow::address::widen;
 use flow::{Filter, FlowBatch};
-use store::catalog::{Role, Ticket, TicketEventKind};
+use store::catalog::{Account, Role, Ticket, TicketEventKind};
 use store::question::Scope;
 
 use super::{Opened, StoryLine};
@@ -96,6 +96,14 @@ impl Person {
             Some(only) => its.is_ok_and(|its| its.expr() == only.expr()),
         }
     }
+}
+
+/// Whether somebody who has this account may see a ticket: nothing of one is sent to whom its page is shut.
+pub fn may_see(account: &Account, ticket: &Ticket) -> bool {
+    let identity = Identity::Proxy {
+        account: account.number,
+    };
+    Person::of(account, identity, account.role, "", None).may_see(ticket)
 }
 
 impl Person {

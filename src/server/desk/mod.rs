@@ -58,18 +58,21 @@ pub(crate) struct RunningDesk {
     bulletin: Bulletin,
     /// Tells that there is a story to make.
     pressed: Arc<Notify>,
+    /// Tells that something became of a ticket.
+    news: Arc<Notify>,
     scoped: Arc<Scoped>,
 }
 
 impl RunningDesk {
     /// Over the recordings. Nothing runs yet: see [`RunningDesk::make_stories`].
-    pub(crate) fn new(archive: RunningArchive, studio: Arc<dyn Studio>) -> Self {
+    pub(crate) fn new(archive: RunningArchive, studio: Arc<dyn Studio>, news: Arc<Notify>) -> Self {
         Self {
             archive,
             studio,
             flood: Arc::default(),
             bulletin: Bulletin::default(),
             pressed: Arc::default(),
+            news,
             scoped: Arc::default(),
         }
     }
@@ -134,6 +137,7 @@ impl RunningDesk {
     async fn told(&self, number: u32) -> Result<Ticket, DeskError> {
         let ticket = self.archive.catalog.ticket(number).await?;
         self.bulletin.tell(ticket.clone());
+        self.news.notify_one();
         Ok(ticket)
     }
 }

@@ -9,6 +9,7 @@
 //! | `recordings` | network recordings and their notes |
 //! | `people` | who they are, how they are known again, and what they did |
 //! | `tickets` | visual trouble tickets |
+//! | `outbox` | what goes out of the house, until it was taken |
 //! | `error` | what can go wrong |
 //!
 //! The tables are `store/migrations/`. Any number of readers read while one writes (write-ahead log).
@@ -17,6 +18,7 @@ mod edit;
 mod error;
 mod imports;
 mod merge;
+mod outbox;
 mod people;
 mod recordings;
 mod rules;
@@ -37,6 +39,10 @@ pub use edit::{RulesError, check_rules};
 pub use error::CatalogError;
 pub use imports::{Import, ImportCounts, ImportState};
 pub use merge::merge;
+pub use outbox::{
+    ATTACHMENTS_OCTETS_MAX, Added, Attachment, Due, JOINED_MAX, KEPT, MAIL, MAIL_EVERY, MailWish,
+    Message, MessageCounts, MessageQuery, MessageState, NewMessage, Receiver, Untold, WAITING_MAX,
+};
 pub use people::{
     Account, AccountChange, Act, AuditCheck, AuditQuery, Broken, Deed, Digest, Entry, Identity,
     NewAccount, NewSession, NewToken, PERSON_CHARS_MAX, Role, Session, Token,
@@ -48,7 +54,7 @@ pub use tickets::{
 };
 
 /// The numbered SQL files, in order. One that was released never changes: SQLite remembers its checksum.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (
         1,
         "settings",
@@ -84,6 +90,11 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
         9,
         "identities",
         include_str!("../../migrations/0009_identities.sql"),
+    ),
+    (
+        10,
+        "outbox",
+        include_str!("../../migrations/0010_outbox.sql"),
     ),
 ];
 

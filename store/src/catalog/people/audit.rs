@@ -49,6 +49,10 @@ pub enum Act {
     TicketMade,
     /// Something was done with a ticket.
     TicketWorked,
+    /// Messages that were not sent were sent again, or dropped; or one to try the way.
+    OutgoingChanged,
+    /// Somebody said whether they want mail.
+    MailChanged,
     /// Somebody asked for what they may not.
     Refused,
     /// The names of things were changed.

@@ -135,25 +135,28 @@ impl Catalog {
     ///
     /// The catalog can't be read or is damaged.
     pub async fn ticket_events(&self, number: u32) -> Result<Vec<TicketEvent>, CatalogError> {
-        let rows: Vec<(i64, String, String, String)> = sqlx::query_as(
+        let rows: Vec<EventRow> = sqlx::query_as(
             "SELECT at, who, kind, text FROM ticket_events WHERE ticket = ? ORDER BY number",
         )
         .bind(number)
         .fetch_all(&self.pool)
         .await
         .map_err(CatalogError::reading("a ticket's events"))?;
-        let event = |(at, who, kind, text): (i64, String, String, String)| {
-            let mut kinds = TicketEventKind::ALL.into_iter();
-            let known = kinds.find(|known| known.name() == kind);
-            let damaged = || CatalogError::damaged("ticket's event", &kind, "its kind is unknown");
-            Ok(TicketEvent {
-                at: Timestamp::from_nanos(at),
-                who,
-                kind: known.ok_or_else(damaged)?,
-                text,
-            })
-        };
         rows.into_iter().map(event).collect()
+    }
+
+    /// One event, by its own number.
+    pub(in crate::catalog) async fn ticket_event(
+        &self,
+        number: i64,
+    ) -> Result<TicketEvent, CatalogError> {
+        let row: EventRow =
+            sqlx::query_as("SELECT at, who, kind, text FROM ticket_events WHERE number = ?")
+                .bind(number)
+                .fetch_one(&self.pool)
+                .await
+                .map_err(CatalogError::reading("a ticket's event"))?;
+        event(row)
     }
 
     /// The numbers of tickets that were pressed within two hours of this one and share a site, an application or a server with it;
@@ -172,4 +175,19 @@ impl Catalog {
             .await
             .map_err(CatalogError::reading("the tickets"))
     }
+}
+
+/// When, who, what, and what there is to say of it.
+type EventRow = (i64, String, String, String);
+
+fn event((at, who, kind, text): EventRow) -> Result<TicketEvent, CatalogError> {
+    let mut kinds = TicketEventKind::ALL.into_iter();
+    let known = kinds.find(|known| known.name() == kind);
+    let damaged = || CatalogError::damaged("ticket's event", &kind, "its kind is unknown");
+    Ok(TicketEvent {
+        at: Timestamp::from_nanos(at),
+        who,
+        kind: known.ok_or_else(damaged)?,
+        text,
+    })
 }

@@ -15,6 +15,8 @@ export const ACTS: Record<Act, string> = {
   account_made: 'made an account',
   account_changed: 'changed an account',
   password_reset: 'gave a new password',
+  outgoing_changed: 'sent again, dropped, or tried mail',
+  mail_changed: 'wanted mail, or none',
   refused: 'was refused',
   rules_changed: 'changed the rules',
   reclassified: 'named the past anew',
