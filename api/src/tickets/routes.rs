@@ -28,8 +28,8 @@ use crate::studio::PictureFile;
 
 /// Tickets of a page, if nothing else is said.
 const PAGE: u32 = 50;
-/// Pages that are read for one of somebody who does not see all tickets.
-const PAGES_MAX: usize = 20;
+/// Pages of [`PAGE_MAX`] tickets that are read for one of somebody who does not see all of them: more than are ever open.
+const PAGES_MAX: usize = 100;
 /// A listener to whom nothing was told for so long gets a comment.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -100,6 +100,11 @@ pub(crate) struct QueueParameters {
     /// Only those that one has reported oneself; of an end user they always are.
     #[serde(default)]
     mine: bool,
+    /// Who works on them.
+    assignee: Option<String>,
+    /// Only those that nobody works on.
+    #[serde(default)]
+    unassigned: bool,
     /// Only those of a smaller number: the page after that one.
     before: Option<u32>,
     /// How many, 1 to 200; 50 if left out.
@@ -132,6 +137,10 @@ pub(crate) async fn tickets(
         site: parameters.site,
         server: parameters.server,
         reporter: (parameters.mine || !person.works_tickets()).then(|| person.reporter(address)),
+        assignee: match parameters.unassigned {
+            true => Some(None),
+            false => parameters.assignee.map(Some),
+        },
         before: parameters.before,
         limit,
     };
@@ -145,12 +154,17 @@ async fn page(
     mut query: TicketQuery,
 ) -> Result<Vec<Ticket>, ApiError> {
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
+    if !person.scope.sees_all() {
+        query.limit = PAGE_MAX;
+    }
+    let read = usize::try_from(query.limit).unwrap_or(usize::MAX);
     let mut seen = Vec::new();
     for _ in 0..PAGES_MAX {
         let all = desk.list(&query).await?;
-        let was_last = all.len() < limit;
+        let was_last = all.len() < read;
         query.before = all.last().map(|ticket| ticket.number);
-        seen.extend(all.into_iter().filter(|ticket| person.may_see(ticket)));
+        let all = all.into_iter().filter(|ticket| person.may_see(ticket));
+        seen.extend(all.map(|ticket| person.shown(ticket)));
         if was_last || seen.len() >= limit {
             break;
         }
@@ -210,8 +224,7 @@ pub(crate) async fn picture(
     Segment(number): Segment<u32>,
 ) -> Result<Response, ApiError> {
     let desk = desk_with(&api, &person, number).await?;
-    let is_theirs = person.works_tickets() || person.sees_host(desk.show(number).await?.host);
-    let picture = match is_theirs {
+    let picture = match person.may_see_traffic(&desk.show(number).await?) {
         true => desk.picture(number, person.told_within()).await?,
         false => None,
     };

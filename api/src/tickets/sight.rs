@@ -79,6 +79,19 @@ impl Person {
         only.expr().matches(&batch, 0)
     }
 
+    /// Whether they are shown what the ticket's host did: end users what they themselves did.
+    pub(super) fn may_see_traffic(&self, ticket: &Ticket) -> bool {
+        self.works_tickets() || self.sees_host(ticket.host)
+    }
+
+    /// A ticket as they see it: nobody is told of a picture that they do not get.
+    pub(super) fn shown(&self, ticket: Ticket) -> Ticket {
+        Ticket {
+            has_picture: ticket.has_picture && self.may_see_traffic(&ticket),
+            ..ticket
+        }
+    }
+
     /// The scope that a ticket's story is told in. End users get what is theirs of the whole: see [`Person::part_of`].
     pub(super) fn told_within(&self) -> &Scope {
         static ALL: Scope = Scope { only: None };
@@ -112,6 +125,7 @@ impl Person {
         if !self.may_replay(&opened.ticket) {
             opened.recording = None;
         }
+        opened.ticket = self.shown(opened.ticket);
         if self.scope.sees_all() {
             return opened;
         }
@@ -230,7 +244,10 @@ mod tests {
         };
         let at = ticket().pressed_at;
         Opened {
-            ticket: ticket(),
+            ticket: Ticket {
+                has_picture: true,
+                ..ticket()
+            },
             events: vec![TicketEvent {
                 at,
                 who: "ann".to_owned(),
@@ -261,10 +278,12 @@ mod tests {
         }
         assert!(own.similar.is_empty() && own.servers.len() == 1);
         assert!(own.recording.is_none() && own.events == opened().events);
+        assert!(own.ticket.has_picture);
         // It is about another address than theirs.
         let other = of("ip 10.1.0.2");
         assert!(other.story.is_none() && other.servers.is_empty());
         assert_eq!(other.events[0].text, "");
+        assert!(!other.ticket.has_picture);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct TicketQuery {
     pub server: Option<IpAddr>,
     /// Who pressed.
     pub reporter: Option<String>,
+    /// Who works on it; `Some(None)` is nobody.
+    pub assignee: Option<Option<String>>,
     /// Only those of a smaller number: the page after that one.
     pub before: Option<u32>,
     /// At most so many, and at most [`PAGE_MAX`].
@@ -47,11 +49,15 @@ impl TicketQuery {
             (" AND host = ", self.host.map(text_of)),
             (" AND site = ", self.site.clone()),
             (" AND reporter = ", self.reporter.clone()),
+            (" AND assignee = ", self.assignee.clone().flatten()),
         ];
         for (condition, text) in texts {
             if let Some(text) = text {
                 sql.push(condition).push_bind(text);
             }
+        }
+        if self.assignee == Some(None) {
+            sql.push(" AND assignee IS NULL");
         }
         if let Some(server) = self.server {
             sql.push(" AND number IN (SELECT ticket FROM ticket_servers WHERE server = ")

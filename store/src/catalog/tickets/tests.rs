@@ -230,6 +230,7 @@ async fn many(catalog: &Catalog) {
          INSERT INTO tickets (id, pressed_at, reporter, host, site, application, words, state, story)
          SELECT printf('%032x', i), (1800000000 + 10 * i) * 1000000000, 'user ' || (i % 500), '10.1.0.' || (i % 100),
                 'site ' || (i % 10), '', 'slow', CASE WHEN i % 20 = 0 THEN 'open' ELSE 'closed' END, '{}' FROM n",
+        "UPDATE tickets SET assignee = 'bob' WHERE number % 7 = 0",
         "INSERT INTO ticket_servers SELECT '10.2.0.' || (number % 50), number FROM tickets",
     ] {
         sqlx::query(statement).execute(&catalog.pool).await.unwrap();
@@ -258,6 +259,8 @@ fn queries() -> Vec<TicketQuery> {
         with(&|query| query.site = site.clone()),
         with(&|query| query.server = server),
         with(&|query| query.reporter = Some("user 20".to_owned())),
+        with(&|query| query.assignee = Some(Some("bob".to_owned()))),
+        with(&|query| query.assignee = Some(None)),
         TicketQuery {
             state,
             host,
@@ -342,6 +345,27 @@ async fn what_recordings_take_is_known_without_their_rules() {
         for line in plan(&catalog, statement).await {
             assert!(line.contains("COVERING INDEX"), "{statement}: {line}");
         }
+    }
+}
+
+#[tokio::test]
+async fn the_queue_is_parted_by_who_works_on_what() {
+    let (_folder, catalog) = fresh().await;
+    many(&catalog).await;
+    for (assignee, expected) in [
+        (Some(None), [MANY, MANY - 1, MANY - 2]),
+        (Some(Some("bob".to_owned())), [9996, 9989, 9982]),
+        (Some(Some("eve".to_owned())), [0; 3]),
+    ] {
+        let query = TicketQuery {
+            assignee,
+            limit: 3,
+            ..TicketQuery::default()
+        };
+        let page = catalog.tickets(&query).await.unwrap();
+        let numbers: Vec<u32> = page.iter().map(|ticket| ticket.number).collect();
+        let expected: Vec<u32> = expected.into_iter().filter(|it| *it > 0).collect();
+        assert_eq!(numbers, expected);
     }
 }
 
