@@ -187,13 +187,18 @@ export function question<T>(
   return answer;
 }
 
-/** A route that does not depend on the clock: asked once, or every so many seconds. */
+/**
+ * A route that does not depend on the clock: asked once, or every so many seconds. `again` asks it anew; many times in a row, as news
+ * come, it lets what is under way bring its answer first if `isPatient`.
+ */
 export function resource<T>(
   route: () => string | undefined,
   everySeconds?: number,
-): Answer<T> & { again(): void } {
+): Answer<T> & { again(isPatient?: boolean): void } {
   const answer = new Asked<T>();
   let turn = $state(0);
+  let finish = false;
+  let wasAsked: string | undefined;
   // By its text: the clock may move without changing it.
   const path = $derived(route());
   $effect(() => {
@@ -203,14 +208,17 @@ export function resource<T>(
     const every = everySeconds && everySeconds * 1000;
     untrack(() => {
       if (wanted === undefined) answer.clear();
-      else answer.ask(wanted, every);
+      else answer.ask(wanted, every, finish && wanted === wasAsked);
+      wasAsked = wanted;
+      finish = false;
     });
-    return () => {
-      answer.polling.stop();
-    };
+  });
+  $effect(() => () => {
+    answer.polling.stop();
   });
   return Object.assign(answer, {
-    again() {
+    again(isPatient = false) {
+      finish = isPatient;
       // Whoever calls this in an effect does not depend on it.
       turn = untrack(() => turn) + 1;
     },

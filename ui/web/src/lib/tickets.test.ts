@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { TicketEvent, TicketEventKind } from './api/schema';
-import { against, deed, isSaid, measured, numberOf, stateOf, trend, written } from './tickets';
+import type { Ticket, TicketEvent, TicketEventKind } from './api/schema';
+import { against, cameOf, deed, isSaid, measured, numberOf, stateOf, trend, written } from './tickets';
 
 test('what stands in an address is a ticket, a state, or nothing', () => {
   expect(['42', '0', '-1', '1e3', '007', '', undefined].map(numberOf)).toEqual([42, ...Array<undefined>(6)]);
@@ -14,6 +14,18 @@ test('use is told against the hour before, in words', () => {
   expect(used(10, 10)).toBe('as in the hour before');
   expect(used(16, 10)).toBe('more than in the hour before');
   expect(used(6, 10)).toBe('less than in the hour before');
+});
+
+test('of a press whose answer was lost that came which says the same', () => {
+  const own = [
+    { number: 9, application: 'mail', words: 'slow' },
+    { number: 8, application: 'erp', words: '' },
+  ] as Ticket[];
+  expect(cameOf({ application: 'mail', words: ' slow\r\n' }, own, 7)?.number).toBe(9);
+  expect(cameOf({ application: 'erp', words: '' }, own, 7)?.number).toBe(8);
+  // It was there before, or says something else.
+  expect(cameOf({ application: 'mail', words: 'slow' }, own, 9)).toBeUndefined();
+  expect(cameOf({ application: 'mail', words: 'quick' }, own, 7)).toBeUndefined();
 });
 
 const event = (kind: TicketEventKind, text = ''): TicketEvent => ({

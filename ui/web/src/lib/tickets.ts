@@ -1,6 +1,6 @@
 /** Tickets in words. No DOM here. */
 
-import type { Measures, TicketEvent, TicketState, Used } from './api/schema';
+import type { Measures, Ticket, TicketEvent, TicketState, Used } from './api/schema';
 import { harmless } from './names';
 import { amount, change, count, duration, text } from './units';
 
@@ -28,6 +28,24 @@ export function trend({ octets_per_second: now, octets_per_second_before: before
   if (now < before / NOTABLE) return 'less than in the hour before';
   return 'as in the hour before';
 }
+
+/** What a press said, as a ticket has it. */
+export interface Said {
+  application: string;
+  words: string;
+}
+
+/**
+ * The ticket that came of a press whose answer was lost, among one's own: one that says the same, and was not there before. `newest` is
+ * the number of the last one that was.
+ */
+export const cameOf = ({ application, words }: Said, own: Ticket[], newest: number): Ticket | undefined =>
+  own.find(
+    (it) =>
+      it.number > newest &&
+      it.application === application &&
+      it.words === words.replaceAll('\r\n', '\n').trim(),
+  );
 
 /** What somebody wrote, line by line. */
 export const written = (words: string): string[] =>

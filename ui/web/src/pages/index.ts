@@ -17,6 +17,8 @@ export interface Page {
   title: (parameters: Record<string, string>) => string;
   /** Its word in the menu; none for pages of single things. */
   menu?: string;
+  /** Who has it in the menu: whoever has one of these; whoever may open it if left out. End users have a small one. */
+  menuOf?: Permission[];
   /** Whether it shows traffic, so that a filter makes sense. */
   filtered: boolean;
   /** Who may open it: whoever has one of these; everybody if left out. */
@@ -39,6 +41,7 @@ export const PAGES: Page[] = [
     path: '/explore',
     title: () => 'Explore',
     menu: 'Explore',
+    menuOf: ['replay'],
     filtered: true,
     load: () => import('./explore/Explore.svelte'),
   },
@@ -88,6 +91,7 @@ export const PAGES: Page[] = [
     path: '/compare',
     title: () => 'Compare',
     menu: 'Compare',
+    menuOf: ['replay'],
     filtered: true,
     load: () => import('./compare/Compare.svelte'),
   },
@@ -137,6 +141,9 @@ export const PAGES: Page[] = [
 ];
 
 export const isOpenTo = ({ needs }: Page): boolean => needs === undefined || me.may(...needs);
+
+export const isInMenu = (page: Page): boolean =>
+  page.menu !== undefined && isOpenTo(page) && (page.menuOf === undefined || me.may(...page.menuOf));
 
 /** The first page of whoever has signed on: that of their role as soon as there is one. */
 export const homeOf = (home: string): string =>
