@@ -134,6 +134,7 @@ fn own_part(mut opened: Opened, person: &Person) -> Opened {
     opened.similar.clear();
     if !person.sees_host(opened.ticket.host) {
         opened.servers.clear();
+        opened.ticket.has_picture = false;
         opened.story = None;
         return opened;
     }
@@ -173,7 +174,7 @@ mod tests {
             merged_into: None,
             recording: Some(7),
             made_at: None,
-            has_picture: false,
+            has_picture: true,
         }
     }
 
@@ -264,6 +265,7 @@ mod tests {
         // It is about another address than theirs.
         let other = of("ip 10.1.0.2");
         assert!(other.story.is_none() && other.servers.is_empty());
+        assert!(!other.ticket.has_picture);
         assert_eq!(other.events[0].text, "");
     }
 
