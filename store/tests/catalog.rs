@@ -349,7 +349,7 @@ async fn a_catalog_of_a_newer_version_is_refused_and_left_alone() {
     let before = std::fs::read(catalog.path()).unwrap();
     let refused = Catalog::open(catalog.path()).await.unwrap_err();
     let sentence = format!(
-        "the catalog {} was made by a newer Flowreel (its version is 999, this program knows 9): start the newer program, or use another data directory",
+        "the catalog {} was made by a newer Flowreel (its version is 999, this program knows 10): start the newer program, or use another data directory",
         catalog.path().display()
     );
     assert_eq!(refused.to_string(), sentence);

@@ -187,7 +187,7 @@ mod tests {
             merged_into: None,
             recording: Some(7),
             made_at: None,
-            has_picture: false,
+            has_picture: true,
         }
     }
 
@@ -244,10 +244,7 @@ mod tests {
         };
         let at = ticket().pressed_at;
         Opened {
-            ticket: Ticket {
-                has_picture: true,
-                ..ticket()
-            },
+            ticket: ticket(),
             events: vec![TicketEvent {
                 at,
                 who: "ann".to_owned(),
